@@ -1,0 +1,56 @@
+"""How a format is read: one reader a format, one line in the table of `credenza.artifact`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from credenza.artifact.model import File
+from credenza.errors import InputError
+
+
+class Bytes(Protocol):
+    """A file's bytes, read where asked for and nowhere else.
+
+    ``path`` is the file's path relative to the artefact, for errors and findings.
+    """
+
+    path: str
+    size: int
+
+    def pread(self, start: int, length: int) -> bytes:
+        """Exactly ``length`` bytes from ``start``.
+
+        Raises `InputError` if the file has become shorter than it was when it was opened.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Bytes that are in memory already."""
+
+    path: str
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def pread(self, start: int, length: int) -> bytes:
+        piece = self.data[start : start + length]
+        if len(piece) != length:
+            raise InputError(f"{self.path}: {length} bytes expected at {start}, {len(piece)} found")
+        return piece
+
+
+class Reader(Protocol):
+    """Reads one format. It looks at headers, never at tensor data, and executes nothing.
+
+    ``claims`` decides by content: a file's first bytes, and its name only where the format has
+    no magic. ``read`` raises `MalformedError` for bytes that break the format.
+    """
+
+    def claims(self, file: Bytes) -> bool: ...
+
+    def read(self, file: Bytes) -> File: ...

@@ -1,0 +1,62 @@
+"""The rules, as data: what each finding means, what to do, and what others call it.
+
+Each room has a file of rules beside this module: ``seal.toml`` holds the rules ``seal.*``. An id
+never changes its meaning, and `VERSION` rises with every change to a file.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+
+VERSION = "2026.11.23"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One thing that an examination can find.
+
+    ``references`` are ids in other people's catalogues: OWASP (``ML10:2023``), MITRE ATLAS
+    (``AML.T0018``), NIST AI 100-2 (``NISTAML.011``), CWE (``CWE-345``).
+    """
+
+    id: str
+    title: str
+    meaning: str
+    remedy: str
+    references: tuple[str, ...]
+
+
+@functools.cache
+def _catalogue() -> dict[str, Rule]:
+    files = sorted(
+        (f for f in resources.files(__name__).iterdir() if f.name.endswith(".toml")),
+        key=lambda f: f.name,
+    )
+    return {
+        f"{file.name.removesuffix('.toml')}.{name}": Rule(
+            id=f"{file.name.removesuffix('.toml')}.{name}",
+            title=entry["title"],
+            meaning=entry["meaning"],
+            remedy=entry["remedy"],
+            references=tuple(entry["references"]),
+        )
+        for file in files
+        for name, entry in tomllib.loads(file.read_text("utf-8")).items()
+    }
+
+
+def rules() -> tuple[Rule, ...]:
+    """Every rule, sorted by id's room and in its file's order."""
+    return tuple(_catalogue().values())
+
+
+def rule(id_: str) -> Rule:
+    """The rule of that id.
+
+    Raises `KeyError` for an id that the catalogue does not hold: a finding without a rule is a
+    defect of ours, never of the subject.
+    """
+    return _catalogue()[id_]

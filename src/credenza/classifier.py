@@ -1,0 +1,105 @@
+"""A classifier, as those see it who attack, examine and guard one: numbers in, numbers out.
+
+Needs the extra ``torch``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from credenza.errors import InputError
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Labelled inputs. ``inputs`` (n, …) float32, images in 0 to 1; ``labels`` (n,) int64."""
+
+    inputs: FloatArray
+    labels: IntArray
+
+    def __post_init__(self) -> None:
+        if self.labels.ndim != 1 or len(self.inputs) != len(self.labels):
+            raise InputError(
+                f"dataset: one label an input expected, {self.inputs.shape[:1]} inputs and "
+                f"labels of shape {self.labels.shape} given"
+            )
+        if self.inputs.dtype != np.float32 or self.labels.dtype != np.int64:
+            raise InputError(
+                "dataset: float32 inputs and int64 labels expected, "
+                f"{self.inputs.dtype} and {self.labels.dtype} given"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: NDArray[np.intp] | NDArray[np.int64] | NDArray[np.bool_]) -> Dataset:
+        """The rows of those indices, or of that mask, in that order."""
+        return Dataset(self.inputs[indices], self.labels[indices])
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A torch module that maps inputs (n, …) to logits (n, classes), with its last layer known.
+
+    The last `torch.nn.Linear` of ``module`` is its head; what goes into the head are its
+    features. The module is used in evaluation mode and is never changed.
+    """
+
+    module: nn.Module
+    batch: int = 1024
+
+    @property
+    def head_name(self) -> str:
+        """The dotted name of the head: its parameters are ``NAME.weight`` and ``NAME.bias``.
+
+        Raises `InputError` if the module has no linear layer.
+        """
+        names = [n for n, m in self.module.named_modules() if isinstance(m, nn.Linear)]
+        if not names:
+            raise InputError("classifier: a module with a linear layer expected, none found")
+        return str(names[-1])
+
+    @property
+    def head(self) -> nn.Linear:
+        """The last linear layer."""
+        layer = self.module.get_submodule(self.head_name)
+        assert isinstance(layer, nn.Linear)  # noqa: S101  head_name chose it by its type
+        return layer
+
+    def logits(self, inputs: FloatArray) -> FloatArray:
+        """Logits (n, classes), float32."""
+        return self._run(inputs)[0]
+
+    def predict(self, inputs: FloatArray) -> IntArray:
+        """The class of the largest logit, (n,) int64."""
+        return self.logits(inputs).argmax(axis=1).astype(np.int64)
+
+    def features(self, inputs: FloatArray) -> FloatArray:
+        """What goes into the head, (n, head.in_features), float32."""
+        return self._run(inputs)[1]
+
+    def _run(self, inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        kept: list[torch.Tensor] = []
+
+        def keep(_: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+            kept.append(args[0].detach())
+
+        training = self.module.training
+        handle = self.head.register_forward_pre_hook(keep)
+        self.module.eval()
+        try:
+            with torch.inference_mode():
+                batches = torch.split(torch.from_numpy(inputs), self.batch)
+                logits = torch.cat([self.module(b) for b in batches])
+        finally:
+            handle.remove()
+            self.module.train(training)
+        return logits.numpy(), torch.cat(kept).numpy()

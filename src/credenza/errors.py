@@ -1,0 +1,67 @@
+"""What can go wrong.
+
+One root, `CredenzaError`; under it a leaf for each thing that a caller would handle
+differently. A `RefusedError` speaks against the model (the command line exits with 1); every
+other one says that the question could not be answered (2).
+"""
+
+from __future__ import annotations
+
+from credenza.findings import Finding, Report
+
+
+class CredenzaError(Exception):
+    """Anything that this package refuses or cannot do. Catch this to catch it all.
+
+    ``hint`` says what a person could do about it, or is empty.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class InputError(CredenzaError):
+    """What was asked for cannot be done: no such path, an empty folder, a bad setting."""
+
+
+class MissingExtraError(CredenzaError):
+    """An optional part is needed and not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        hint = f"pip install 'credenza[{extra}]'"
+        super().__init__(f"{what} needs the extra {extra!r}, which is not installed", hint=hint)
+
+
+class MalformedError(CredenzaError):
+    """The bytes are not in the format that they claim, or abuse it. ``finding`` says where."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(str(finding), hint=finding.remedy)
+        self.finding = finding
+
+
+class RefusedError(CredenzaError):
+    """The model, or what speaks for it, was looked at and refused."""
+
+
+class UnsealedError(RefusedError):
+    """There is no seal where one was required."""
+
+
+class UntrustedError(RefusedError):
+    """The seal or statement is well-formed, and no trusted key vouches for it."""
+
+
+class AlteredError(RefusedError):
+    """The artefact is not the one that was sealed. ``report`` names what differs."""
+
+    def __init__(self, report: Report) -> None:
+        first = report.findings[0]
+        more = len(report.findings) - 1
+        super().__init__(f"{first}{f', and {more} more' if more else ''}", hint=first.remedy)
+        self.report = report
+
+
+class NotAdmittedError(RefusedError):
+    """The policy says no. The message names each clause that was not satisfied."""

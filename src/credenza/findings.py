@@ -1,0 +1,184 @@
+"""What an examination says: findings, the figures they rest on, and the report that holds them.
+
+These are values. They hash, they compare, they cannot drift, and `credenza.report` renders
+them. Nothing here knows how they came about.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+from dataclasses import dataclass
+
+from credenza.catalogue import rule
+
+
+@functools.total_ordering
+class Severity(enum.Enum):
+    """How much a finding weighs. Ordered: ``max`` is the verdict.
+
+    The value is what is written to JSON, and the word that a person reads.
+    """
+
+    NOTE = "note"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for a note to 4 for critical."""
+        return list(Severity).index(self)
+
+    def __lt__(self, other: Severity) -> bool:
+        return self.rank < other.rank
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A number that was measured, with what it means.
+
+    ``low`` and ``high`` are the ends of its 95 % interval, where it has one. ``definition``
+    says what was measured and where the formula comes from.
+    """
+
+    name: str
+    value: float
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    definition: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.name} = {self.value:.4g}{f' {self.unit}' if self.unit else ''}"
+        if self.low is not None and self.high is not None:
+            text += f" (95 % interval {self.low:.4g} to {self.high:.4g})"
+        return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """Evidence for the eye: 8-bit pixels, row by row from the top.
+
+    ``pixels`` holds ``height * width * channels`` bytes; 1 channel is grey, 3 are RGB.
+    """
+
+    title: str
+    width: int
+    height: int
+    channels: int
+    pixels: bytes
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise ValueError(f"picture: 1 or 3 channels expected, {self.channels} given")
+        expected = self.width * self.height * self.channels
+        if len(self.pixels) != expected:
+            raise ValueError(f"picture: {expected} bytes expected, {len(self.pixels)} given")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """The place that a finding speaks of; only what applies is set.
+
+    ``file`` is relative to the artefact, with ``/``. ``start`` and ``stop`` are a byte range of
+    it, ``rows`` the indices along a tensor's first axis, ``samples`` indices into a dataset.
+    """
+
+    file: str | None = None
+    start: int | None = None
+    stop: int | None = None
+    tensor: str | None = None
+    rows: tuple[int, ...] = ()
+    classes: tuple[int, ...] = ()
+    samples: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [self.file] if self.file is not None else []
+        if self.tensor is not None:
+            parts.append(f"tensor {self.tensor}")
+        if self.rows:
+            parts.append(f"{_noun('row', self.rows)} {spans(self.rows)}")
+        if self.classes:
+            parts.append(f"{_noun('class', self.classes)} {spans(self.classes)}")
+        if self.samples:
+            parts.append(f"{_noun('sample', self.samples)} {spans(self.samples)}")
+        if self.start is not None:
+            stop = f" to {self.stop}" if self.stop is not None else ""
+            parts.append(f"byte{'s' if stop else ''} {self.start}{stop}")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that speaks against a subject.
+
+    ``rule`` is an id of the catalogue. ``what`` is the sentence that a person reads first;
+    ``expected`` and ``found`` are the two sides of it. ``remedy`` overrides the rule's own.
+    """
+
+    rule: str
+    severity: Severity
+    what: str
+    where: Where = Where()
+    expected: str = ""
+    found: str = ""
+    figures: tuple[Figure, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    remedy: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.remedy:
+            object.__setattr__(self, "remedy", rule(self.rule).remedy)
+
+    def __str__(self) -> str:
+        """One line: where, what, expected and found."""
+        where = str(self.where)
+        text = f"{where}: {self.what}" if where else self.what
+        if self.expected or self.found:
+            text += f" (expected {self.expected or 'nothing'}, found {self.found or 'nothing'})"
+        return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one examination found.
+
+    ``covered`` says what was looked at and ``uncovered`` what could not be, with the reason: a
+    report without findings means "no evidence under these tests", never "clean".
+    ``root`` is the subject's model root in hex, where the subject is a model with a seal.
+    """
+
+    examination: str
+    subject: str
+    covered: tuple[str, ...]
+    uncovered: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    root: str = ""
+
+    @property
+    def worst(self) -> Severity | None:
+        """The highest severity among the findings; None where there are none."""
+        return max((f.severity for f in self.findings), default=None)
+
+
+def spans(indices: tuple[int, ...], most: int = 8) -> str:
+    """Indices as a person writes them: ``0-3, 7`` and, past ``most`` runs, how many more."""
+    runs: list[list[int]] = []
+    for i in sorted(set(indices)):
+        if runs and i == runs[-1][1] + 1:
+            runs[-1][1] = i
+        else:
+            runs.append([i, i])
+    shown = ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in runs[:most])
+    left = sum(b - a + 1 for a, b in runs[most:])
+    return f"{shown} and {left} more" if left else shown
+
+
+def _noun(noun: str, indices: tuple[int, ...]) -> str:
+    if len(indices) == 1:
+        return noun
+    return noun + ("es" if noun.endswith("s") else "s")
