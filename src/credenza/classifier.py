@@ -80,7 +80,8 @@ class Classifier:
 
     def predict(self, inputs: FloatArray) -> IntArray:
         """The class of the largest logit, (n,) int64."""
-        return self.logits(inputs).argmax(axis=1).astype(np.int64)
+        classes: IntArray = self.logits(inputs).argmax(axis=1)
+        return classes
 
     def features(self, inputs: FloatArray) -> FloatArray:
         """What goes into the head, (n, head.in_features), float32."""
