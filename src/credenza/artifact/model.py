@@ -89,6 +89,16 @@ class Tensor:
         """The size of its elements in bytes, laid out without gaps."""
         return (self.size * self.dtype.bits + 7) // 8
 
+    @property
+    def reach(self) -> int:
+        """The byte of its decoded region after the last that it reads; 0 where it is empty."""
+        if self.size == 0:
+            return 0
+        if not self.strides:
+            return self.offset + self.nbytes
+        steps = sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))
+        return self.offset + ((steps + 1) * self.dtype.bits + 7) // 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:

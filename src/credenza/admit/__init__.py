@@ -1,0 +1,8 @@
+"""May it be served? A policy over what trusted keys have said; nothing is examined here.
+
+What a user types: docs/admit.md.
+"""
+
+from credenza.admit.policy import Clause, Policy, Verdict, admit
+
+__all__ = ["Clause", "Policy", "Verdict", "admit"]

@@ -1,0 +1,146 @@
+"""A seal as an in-toto statement, and back. Specification: docs/formats/seal.md, "Statement"."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+
+import msgspec
+
+from credenza.artifact.model import Dtype, Region, Tensor
+from credenza.attest import Statement, Subject
+from credenza.errors import InputError
+from credenza.seal.digests import Algorithm
+from credenza.seal.tree import Seal, SealedFile, Segment
+
+PREDICATE_TYPE = "https://credenza.dev/seal/v1"
+
+
+def to_statement(seal: Seal, name: str, sealed_at: dt.datetime) -> Statement:
+    """The statement to sign. ``name`` is for people; ``sealed_at`` must have a time zone."""
+    predicate = _Predicate(
+        algorithm=seal.algorithm.value,
+        sealed_at=sealed_at.astimezone(dt.UTC).replace(microsecond=0),
+        files=[_wire_file(file) for file in seal.files],
+    )
+    subject = Subject(name, f"credenza-{seal.algorithm.value}", seal.root.hex())
+    return Statement((subject,), PREDICATE_TYPE, msgspec.json.encode(predicate))
+
+
+def from_statement(statement: Statement) -> tuple[Seal, dt.datetime]:
+    """The seal that the statement holds, and when it was made.
+
+    Raises `InputError` where it holds none, where it is not well-formed, or where its subject is
+    not the root that its digests add up to.
+    """
+    if statement.predicate_type != PREDICATE_TYPE:
+        raise InputError(f"seal: {PREDICATE_TYPE} expected, {statement.predicate_type!r} found")
+    try:
+        predicate = msgspec.json.decode(statement.predicate, type=_Predicate)
+        algorithm = Algorithm(predicate.algorithm)
+        seal = Seal(algorithm, tuple(_sealed_file(file) for file in predicate.files))
+    except (ValueError, KeyError, OverflowError) as e:
+        raise InputError(f"seal: not well-formed: {e}") from e
+    expected = (f"credenza-{algorithm.value}", seal.root.hex())
+    if [(s.algorithm, s.digest) for s in statement.subjects] != [expected]:
+        raise InputError(f"seal: its digests add up to {expected[1]}, which it is not about")
+    return seal, predicate.sealed_at
+
+
+class _Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    start: int
+    chunk: int
+    digests: str
+
+
+class _Tensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    name: str
+    dtype: str
+    shape: list[int]
+    segment: int | None = None
+    offset: int = 0
+    strides: list[int] = []
+    byteorder: str = "little"
+    encoding: str = "raw"
+    decoded: int | None = None
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    path: str
+    size: int
+    format: str
+    segments: list[_Segment]
+    tensors: list[_Tensor]
+
+
+class _Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    algorithm: str
+    sealed_at: dt.datetime
+    files: list[_File]
+
+
+def _wire_file(file: SealedFile) -> _File:
+    return _File(
+        path=file.path,
+        size=file.size,
+        format=file.format,
+        segments=[
+            _Segment(s.start, s.chunk, base64.b64encode(s.chunks).decode()) for s in file.segments
+        ],
+        tensors=[_wire_tensor(tensor, index) for tensor, index in file.views()],
+    )
+
+
+def _wire_tensor(tensor: Tensor, segment: int | None) -> _Tensor:
+    region = tensor.region
+    return _Tensor(
+        name=tensor.name,
+        dtype=tensor.dtype.label,
+        shape=list(tensor.shape),
+        segment=segment,
+        offset=tensor.offset,
+        strides=list(tensor.strides),
+        byteorder=tensor.byteorder,
+        encoding=region.encoding,
+        decoded=None if region.nbytes == region.stop - region.start else region.nbytes,
+    )
+
+
+def _sealed_file(wire: _File) -> SealedFile:
+    ends = [segment.start for segment in wire.segments[1:]] + [wire.size]
+    segments = tuple(
+        Segment(s.start, end, s.chunk, base64.b64decode(s.digests, validate=True))
+        for s, end in zip(wire.segments, ends if wire.segments else [], strict=True)
+    )
+    tensors = tuple(_tensor(tensor, wire.path, segments) for tensor in wire.tensors)
+    return SealedFile(wire.path, wire.size, wire.format, segments, tensors)
+
+
+def _tensor(wire: _Tensor, path: str, segments: tuple[Segment, ...]) -> Tensor:
+    region = _region(wire, segments)
+    if min([wire.offset, *wire.shape, *wire.strides]) < 0:
+        raise InputError(f"seal: {path}: tensor {wire.name!r} has a negative size or step")
+    if wire.strides and len(wire.strides) != len(wire.shape):
+        raise InputError(f"seal: {path}: tensor {wire.name!r} needs a stride a dimension")
+    if wire.byteorder not in ("little", "big") or wire.encoding not in ("raw", "deflate"):
+        raise InputError(f"seal: {path}: tensor {wire.name!r}: unknown byte order or encoding")
+    return Tensor(
+        name=wire.name,
+        dtype=Dtype.of(wire.dtype),
+        shape=tuple(wire.shape),
+        file=path,
+        region=region,
+        offset=wire.offset,
+        strides=tuple(wire.strides),
+        byteorder=wire.byteorder,
+    )
+
+
+def _region(wire: _Tensor, segments: tuple[Segment, ...]) -> Region:
+    if wire.segment is None:
+        return Region(start=0, stop=0, nbytes=0, encoding=wire.encoding)
+    if not 0 <= wire.segment < len(segments):
+        raise InputError(f"seal: tensor {wire.name!r} views segment {wire.segment}, there is none")
+    segment = segments[wire.segment]
+    nbytes = segment.size if wire.decoded is None else wire.decoded
+    return Region(start=segment.start, stop=segment.stop, nbytes=nbytes, encoding=wire.encoding)
