@@ -12,11 +12,15 @@ from credenza.errors import InputError
 class Bytes(Protocol):
     """A file's bytes, read where asked for and nowhere else.
 
-    ``path`` is the file's path relative to the artefact, for errors and findings.
+    ``path`` is the file's path relative to the artefact, for errors and findings; ``size`` is in
+    bytes.
     """
 
-    path: str
-    size: int
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
 
     def pread(self, start: int, length: int) -> bytes:
         """Exactly ``length`` bytes from ``start``.

@@ -1,0 +1,114 @@
+"""What a model on disk is: its files, the tensors in them, and what would run if it were loaded.
+
+Nothing of it is executed, and no tensor's bytes are read to list it. A new format is a reader
+in a file of its own and a line in `READERS`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from credenza.artifact import plain, sharded
+from credenza.artifact.arrays import array, bits_from_region, decoded, from_region, raw
+from credenza.artifact.folder import SEAL_NAME, Listed, OpenFile, check_path, files, open_bytes
+from credenza.artifact.interface import Bytes, Held, Reader
+from credenza.artifact.model import Artifact, Dtype, File, Program, Region, Tensor
+from credenza.artifact.safetensors import Safetensors
+from credenza.errors import MalformedError
+from credenza.findings import Finding, Severity, Where
+
+__all__ = [
+    "READERS",
+    "SEAL_NAME",
+    "Artifact",
+    "Bytes",
+    "Dtype",
+    "File",
+    "Held",
+    "Listed",
+    "OpenFile",
+    "Program",
+    "Reader",
+    "Region",
+    "Tensor",
+    "array",
+    "bits_from_region",
+    "check_path",
+    "decoded",
+    "files",
+    "from_region",
+    "open",
+    "open_bytes",
+    "raw",
+    "read",
+]
+
+READERS: Final[tuple[Reader, ...]] = (
+    Safetensors(),
+    plain.PYTHON,
+    plain.BYTECODE,
+    plain.NATIVE,
+    plain.SCRIPT,
+    plain.LfsPointer(),
+    plain.Config(),
+    plain.Plain(),
+)
+"""The first that claims a file reads it. Formats known by their content come before those known
+by a name, since a name is the attacker's to choose."""
+
+_FORMAT_OF_NAME: Final = {".safetensors": "safetensors"}
+"""Names that promise a format without code. A file that breaks the promise is refused."""
+
+
+def open(  # noqa: A001  `artifact.open` is what a caller writes
+    path: str | os.PathLike[str], *, ignore: Collection[str] = ()
+) -> Artifact:
+    """The model at ``path``, a file or a folder, without executing anything of it.
+
+    Everything in the folder is part of it but the seal at its top, and the regular files whose
+    relative paths are in ``ignore``.
+
+    Raises `InputError` where nothing can be read there, and `MalformedError` for the first file
+    that is not what it claims to be, or abuses its format.
+    """
+    root = Path(path)
+    listed = files(root, ignore=ignore)
+    found = tuple(_read_listed(root, f.path) for f in listed)
+    for name in (f.path for f in found if f.path.endswith(sharded.SUFFIX)):
+        with open_bytes(root, name) as index:
+            sharded.check(index, found)
+    return Artifact(path=root, files=found)
+
+
+def read(file: Bytes) -> File:
+    """What one file holds, by the first of `READERS` that claims it.
+
+    Raises `MalformedError` where it is not what it claims to be, or abuses its format.
+    """
+    reader = next(r for r in READERS if r.claims(file))
+    result = reader.read(file)
+    _check_promise(result)
+    return result
+
+
+def _read_listed(root: Path, relative: str) -> File:
+    with open_bytes(root, relative) as file:
+        return read(file)
+
+
+def _check_promise(file: File) -> None:
+    for suffix, promised in _FORMAT_OF_NAME.items():
+        if file.path.lower().endswith(suffix) and file.format != promised:
+            raise MalformedError(
+                Finding(
+                    rule="artifact.false-name",
+                    severity=Severity.HIGH,
+                    what="the name promises a format that the content does not have",
+                    where=Where(file=file.path),
+                    expected=promised,
+                    found=file.format,
+                )
+            )

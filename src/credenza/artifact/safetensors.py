@@ -1,0 +1,351 @@
+"""safetensors: a length, a JSON header, and tensor bytes without gaps.
+
+The format is specified at https://github.com/huggingface/safetensors#format. Everything that it
+says holds is checked here, and whatever has two readings is refused, so that no two parsers
+can see two models in one file: duplicate names, overlaps, holes, bytes that belong to nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn, final
+
+from credenza.artifact.interface import Bytes
+from credenza.artifact.model import Dtype, File, Region, Tensor
+from credenza.errors import MalformedError
+from credenza.findings import Finding, Severity, Where
+
+SUFFIX = ".safetensors"
+
+LONGEST_HEADER = 100_000_000
+"""In bytes; the reference implementation's ``MAX_HEADER_SIZE``."""
+
+MOST_ELEMENTS = 1 << 56
+"""Of one tensor, an axis of length 0 counted as 1. More than any disk holds, and far enough under
+2^63 that no size computed from it overflows in numpy or torch."""
+
+MOST_AXES = 64
+"""numpy's own limit (``NPY_MAXDIMS``)."""
+
+_LENGTH = 8
+_LARGEST = (1 << 64) - 1
+_METADATA = "__metadata__"
+_FIELDS = frozenset({"dtype", "shape", "data_offsets"})
+_SPACE = re.compile(r"[ \t\n\r]*")
+_LABELS = {d.label: d for d in Dtype if d is not Dtype.C128}  # which safetensors does not have
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Safetensors:
+    """Reads the header of a ``.safetensors`` file, and no byte after it.
+
+    The format has no magic: a file is claimed by its name, or where a length that fits is
+    followed by ``{``.
+    """
+
+    def claims(self, file: Bytes) -> bool:
+        if file.path.endswith(SUFFIX):
+            return True
+        if file.size < _LENGTH + 2:
+            return False
+        start = file.pread(0, _LENGTH + 1)
+        length = int.from_bytes(start[:_LENGTH], "little")
+        return start.endswith(b"{") and 2 <= length <= min(LONGEST_HEADER, file.size - _LENGTH)
+
+    def read(self, file: Bytes) -> File:
+        header = _header(file)
+        members = tuple(_members(header))
+        _check_unique(header, members)
+        entries = tuple(m for m in members if m.name != _METADATA)
+        tensors = tuple(_tensor(header, m) for m in entries)
+        _check_layout(header, sorted(zip(tensors, entries, strict=True), key=_by_region))
+        metadata = tuple(p for m in members if m.name == _METADATA for p in _metadata(header, m))
+        return File(
+            path=file.path,
+            size=file.size,
+            format="safetensors",
+            tensors=tensors,
+            metadata=metadata,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """``text`` is the header, of ``size`` bytes; ``end`` is the size of the file."""
+
+    path: str
+    text: str
+    size: int
+    end: int
+
+    @property
+    def data(self) -> int:
+        """Where tensor bytes begin, and all ``data_offsets`` count from."""
+        return _LENGTH + self.size
+
+    def byte(self, at: int) -> int:
+        """The file offset of character ``at`` of the text."""
+        return _LENGTH + len(self.text[:at].encode())
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """One member of the header's object, from character ``start`` to ``stop`` of the text."""
+
+    name: str
+    value: Any
+    start: int
+    stop: int
+
+
+class _ValueRefusedError(ValueError):
+    """Raised inside the JSON decoder, which knows no offsets; `_decode` adds them."""
+
+    def __init__(self, rule: str, what: str, expected: str, found: str) -> None:
+        super().__init__(what)
+        self.rule, self.what, self.expected, self.found = rule, what, expected, found
+
+
+def _header(file: Bytes) -> _Header:
+    if file.size < _LENGTH:
+        where = Where(file=file.path, start=0, stop=file.size)
+        what = "the file ends before its header"
+        _refuse("truncated", what, where, f"{_LENGTH} bytes", f"{file.size}")
+    length = int.from_bytes(file.pread(0, _LENGTH), "little")
+    if not 2 <= length <= LONGEST_HEADER:
+        where = Where(file=file.path, start=0, stop=_LENGTH)
+        wanted = f"2 to {LONGEST_HEADER} bytes"
+        _refuse("header-length", "the header has an impossible length", where, wanted, f"{length}")
+    if _LENGTH + length > file.size:
+        where = Where(file=file.path, start=_LENGTH, stop=file.size)
+        wanted = f"{_LENGTH + length} bytes"
+        _refuse("truncated", "the file ends inside its header", where, wanted, f"{file.size}")
+    data = file.pread(_LENGTH, length)
+    if not data.startswith(b"{"):
+        where = Where(file=file.path, start=_LENGTH, stop=_LENGTH + 1)
+        what = "the header does not begin with a brace"
+        _refuse("header-start", what, where, "'{'", ascii(data[:1])[1:])
+    return _Header(file.path, _text(file.path, data), length, file.size)
+
+
+def _text(path: str, data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as e:
+        where = Where(file=path, start=_LENGTH + e.start, stop=_LENGTH + e.end)
+        found = data[e.start : e.end].hex(" ")
+        _refuse("utf8", "the header is not UTF-8", where, "UTF-8", found)
+
+
+def _members(header: _Header) -> Iterator[_Member]:
+    """The members of the header's object in order, duplicates included.
+
+    The outermost object is walked here and not by `json`, so that every refusal can say at which
+    byte its member stands.
+    """
+    text, at = header.text, _skip(header.text, 1)
+    closing = text.startswith("}", at)
+    while not closing:
+        start = at
+        if not text.startswith('"', at):
+            _refuse_text(header, at, "a name in quotes")
+        name, at = _decode(header, at, start)
+        at = _skip(text, at)
+        if not text.startswith(":", at):
+            _refuse_text(header, at, "':'")
+        value, at = _decode(header, _skip(text, at + 1), start)
+        yield _Member(name, value, start, at)
+        at = _skip(text, at)
+        closing = text.startswith("}", at)
+        if not closing and not text.startswith(",", at):
+            _refuse_text(header, at, "',' or '}'")
+        at = at if closing else _skip(text, at + 1)
+    if text[at + 1 :].strip(" "):
+        _refuse_text(header, at + 1, "nothing but spaces after the header's object")
+
+
+def _skip(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
+
+
+def _unsigned(digits: str) -> int:
+    """JSON allows any number; offsets and shapes are unsigned 64-bit ones."""
+    if digits.startswith("-") or len(digits) > 20 or int(digits) > _LARGEST:
+        raise _ValueRefusedError("number", "a number is out of range", "0 to 2^64 - 1", digits[:40])
+    return int(digits)
+
+
+def _no_fraction(digits: str) -> NoReturn:
+    raise _ValueRefusedError("number", "a number is not a whole one", "digits alone", digits[:40])
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            what = "an object gives one name twice"
+            raise _ValueRefusedError("duplicate-name", what, "each name once", ascii(name)[:60])
+        members[name] = value
+    return members
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_int=_unsigned,
+    parse_float=_no_fraction,
+    parse_constant=_no_fraction,
+)
+
+
+def _decode(header: _Header, at: int, start: int) -> tuple[Any, int]:
+    """The JSON value at ``at``, of the member that starts at ``start``, and where it ends."""
+    try:
+        value, stop = _DECODER.raw_decode(header.text, at)
+    except _ValueRefusedError as e:
+        where = Where(file=header.path, start=header.byte(start))
+        _refuse(e.rule, e.what, where, e.expected, e.found)
+    except json.JSONDecodeError as e:
+        _refuse_text(header, e.pos, f"JSON ({e.msg})")
+    except RecursionError:
+        _refuse_text(header, at, "JSON of a few levels")
+    return value, stop
+
+
+def _check_unique(header: _Header, members: tuple[_Member, ...]) -> None:
+    seen: set[str] = set()
+    for m in members:
+        if m.name in seen:
+            _refuse_member(header, m, "duplicate-name", "a name is given twice", "each name once")
+        _check_whole(header, m, m.name)
+        seen.add(m.name)
+
+
+def _check_whole(header: _Header, member: _Member, text: str) -> None:
+    """JSON may escape one half of a surrogate pair alone, which no UTF-8 can hold."""
+    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+        _refuse_member(header, member, "utf8", "a string holds half a character", "UTF-8")
+
+
+def _metadata(header: _Header, member: _Member) -> tuple[tuple[str, str], ...]:
+    value = member.value
+    if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+        what = "the metadata is not strings by name"
+        _refuse_member(header, member, "metadata", what, "an object of strings")
+    for text in (*value, *value.values()):
+        _check_whole(header, member, text)
+    return tuple(value.items())
+
+
+def _tensor(header: _Header, member: _Member) -> Tensor:
+    entry = member.value
+    if not isinstance(entry, dict) or entry.keys() != _FIELDS:
+        found = ", ".join(sorted(entry)) if isinstance(entry, dict) else type(entry).__name__
+        what = "a tensor's entry has other members than it must"
+        _refuse_member(header, member, "entry", what, ", ".join(sorted(_FIELDS)), found)
+    dtype = _LABELS.get(entry["dtype"]) if isinstance(entry["dtype"], str) else None
+    if dtype is None:
+        what = "the element type is not one of safetensors"
+        _refuse_member(header, member, "dtype", what, "F32, BF16, …", ascii(entry["dtype"])[:60])
+    shape = _numbers(header, member, "shape")
+    begin, end = _offsets(header, member)
+    _check_size(header, member, dtype, shape, end - begin)
+    region = Region(start=header.data + begin, stop=header.data + end, nbytes=end - begin)
+    return Tensor(name=member.name, dtype=dtype, shape=shape, file=header.path, region=region)
+
+
+def _numbers(header: _Header, member: _Member, field: str) -> tuple[int, ...]:
+    value = member.value[field]
+    if not isinstance(value, list) or not all(type(n) is int for n in value):
+        what = f"{field} is not a list of numbers"
+        _refuse_member(header, member, "entry", what, "[0, 1, …]", ascii(value)[:60])
+    return tuple(value)
+
+
+def _offsets(header: _Header, member: _Member) -> tuple[int, int]:
+    offsets = _numbers(header, member, "data_offsets")
+    if len(offsets) != 2 or offsets[0] > offsets[1]:
+        what = "the offsets are not a beginning and an end"
+        _refuse_member(header, member, "offsets", what, "[begin, end]", f"{list(offsets)}"[:60])
+    begin, end = offsets
+    size = header.end - header.data
+    if end > size:
+        what = "the tensor lies beyond the end of the file"
+        _refuse_member(header, member, "outside", what, f"an end up to {size}", f"{end}")
+    return begin, end
+
+
+def _check_size(
+    header: _Header, member: _Member, dtype: Dtype, shape: tuple[int, ...], found: int
+) -> None:
+    if len(shape) > MOST_AXES or math.prod(n or 1 for n in shape) > MOST_ELEMENTS:
+        what = "the shape is too large to compute with"
+        wanted = f"up to {MOST_AXES} axes and {MOST_ELEMENTS} elements"
+        _refuse_member(header, member, "shape", what, wanted, f"{list(shape)}"[:60])
+    bits = math.prod(shape) * dtype.bits
+    if bits % 8:
+        what = "the elements do not fill whole bytes"
+        _refuse_member(header, member, "size", what, "a multiple of 8 bits", f"{bits} bits")
+    if bits // 8 != found:
+        what = "the byte range has not the size of the elements"
+        _refuse_member(header, member, "size", what, f"{bits // 8} bytes", f"{found}")
+
+
+def _by_region(item: tuple[Tensor, _Member]) -> tuple[int, int]:
+    return item[0].region.start, item[0].region.stop
+
+
+def _check_layout(header: _Header, items: list[tuple[Tensor, _Member]]) -> None:
+    """The regions, in order, must cover all that follows the header, each byte once."""
+    at = header.data
+    for tensor, member in items:
+        start = tensor.region.start
+        if start < at:
+            what = "bytes of the tensor belong to one before it too"
+            wanted, found = f"a beginning of {at - header.data}", f"{start - header.data}"
+            _refuse_member(header, member, "overlap", what, wanted, found)
+        if start > at:
+            where = Where(file=header.path, start=at, stop=start)
+            _refuse("hole", "bytes belong to no tensor", where, "none", f"{start - at} bytes")
+        at = tensor.region.stop
+    if at != header.end:
+        where = Where(file=header.path, start=at, stop=header.end)
+        found = f"{header.end - at} bytes"
+        _refuse("trailing-bytes", "bytes follow the last tensor", where, "none", found)
+
+
+def _refuse_member(
+    header: _Header, member: _Member, rule: str, what: str, expected: str, found: str = ""
+) -> NoReturn:
+    name = member.name if member.name.isprintable() else ascii(member.name)
+    where = Where(
+        file=header.path,
+        start=header.byte(member.start),
+        stop=header.byte(member.stop),
+        tensor=name,
+    )
+    _refuse(rule, what, where, expected, found or ascii(member.name)[:60])
+
+
+def _refuse_text(header: _Header, at: int, expected: str) -> NoReturn:
+    where = Where(file=header.path, start=header.byte(at))
+    found = ascii(header.text[at : at + 20]) if at < len(header.text) else "the header's end"
+    _refuse("json", "the header is not the JSON it must be", where, expected, found)
+
+
+def _refuse(rule: str, what: str, where: Where, expected: str, found: str) -> NoReturn:
+    raise MalformedError(
+        Finding(
+            rule=f"artifact.safetensors-{rule}",
+            severity=Severity.HIGH,
+            what=what,
+            where=where,
+            expected=expected,
+            found=found,
+        )
+    )
