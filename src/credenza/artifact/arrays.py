@@ -1,7 +1,7 @@
 """Tensors as numpy arrays.
 
-Two views of every tensor: its *values* (`array`, `from_region`), in numpy's own type where numpy has
-it and in float32 where it has not, and its *bits* (`bits_from_region`), the elements as unsigned
+Two views of every tensor: its *values* (`array`, `from_region`), in numpy's own type where it has
+one and in float32 where it has not, and its *bits* (`bits_from_region`), the elements as unsigned
 integers, for a library that has the type (torch's ``view(torch.bfloat16)``).
 
 Types narrower than a byte are packed from the low bits up: element i is bits i·b to i·b + b - 1
@@ -149,7 +149,7 @@ def from_region(tensor: Tensor, region: Buffer) -> NDArray[Any]:
     bits = bits_from_region(tensor, region)
     if tensor.dtype is Dtype.BF16:
         return _widened(bits)
-    return _table(tensor.dtype)[bits]
+    return np.asarray(_table(tensor.dtype)[bits])
 
 
 def bits_from_region(tensor: Tensor, region: Buffer) -> NDArray[Any]:

@@ -34,8 +34,12 @@ MOST_AXES = 64
 _LENGTH = 8
 _LARGEST = (1 << 64) - 1
 _METADATA = "__metadata__"
+_INTEGERS = frozenset({int})  # JSON's true and false are no numbers, though Python's bool is
 _FIELDS = frozenset({"dtype", "shape", "data_offsets"})
-_SPACE = re.compile(r"[ \t\n\r]*")
+_OPENING = re.compile(r'[ \t\n\r]*(?=")')
+_COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
+_COMMA = re.compile(r'[ \t\n\r]*,[ \t\n\r]*(?=")')
+_CLOSING = re.compile(r"[ \t\n\r]*}")
 _LABELS = {d.label: d for d in Dtype if d is not Dtype.C128}  # which safetensors does not have
 
 
@@ -59,12 +63,8 @@ class Safetensors:
 
     def read(self, file: Bytes) -> File:
         header = _header(file)
-        members = tuple(_members(header))
-        _check_unique(header, members)
-        entries = tuple(m for m in members if m.name != _METADATA)
-        tensors = tuple(_tensor(header, m) for m in entries)
-        _check_layout(header, sorted(zip(tensors, entries, strict=True), key=_by_region))
-        metadata = tuple(p for m in members if m.name == _METADATA for p in _metadata(header, m))
+        tensors, metadata = _contents(header)
+        _check_layout(header, tensors)
         return File(
             path=file.path,
             size=file.size,
@@ -142,36 +142,46 @@ def _text(path: str, data: bytes) -> str:
         _refuse("utf8", "the header is not UTF-8", where, "UTF-8", found)
 
 
+def _contents(header: _Header) -> tuple[tuple[Tensor, ...], tuple[tuple[str, str], ...]]:
+    """The tensors, in the order of the header, and the metadata."""
+    tensors: list[Tensor] = []
+    metadata: tuple[tuple[str, str], ...] = ()
+    seen: set[str] = set()
+    for member in _members(header):
+        if member.name in seen:
+            what = "a name is given twice"
+            _refuse_member(header, member, "duplicate-name", what, "each name once")
+        seen.add(member.name)
+        _check_whole(header, member, member.name)
+        if member.name == _METADATA:
+            metadata = _metadata(header, member)
+        else:
+            tensors.append(_tensor(header, member))
+    return tuple(tensors), metadata
+
+
 def _members(header: _Header) -> Iterator[_Member]:
     """The members of the header's object in order, duplicates included.
 
     The outermost object is walked here and not by `json`, so that every refusal can say at which
     byte its member stands.
     """
-    text, at = header.text, _skip(header.text, 1)
-    closing = text.startswith("}", at)
-    while not closing:
-        start = at
-        if not text.startswith('"', at):
-            _refuse_text(header, at, "a name in quotes")
-        name, at = _decode(header, at, start)
-        at = _skip(text, at)
-        if not text.startswith(":", at):
+    text, at = header.text, 1
+    separator = _OPENING.match(text, at)
+    while separator:
+        start = separator.end()
+        name, at = _decode(header, start, start)
+        colon = _COLON.match(text, at)
+        if colon is None:
             _refuse_text(header, at, "':'")
-        value, at = _decode(header, _skip(text, at + 1), start)
+        value, at = _decode(header, colon.end(), start)
         yield _Member(name, value, start, at)
-        at = _skip(text, at)
-        closing = text.startswith("}", at)
-        if not closing and not text.startswith(",", at):
-            _refuse_text(header, at, "',' or '}'")
-        at = at if closing else _skip(text, at + 1)
-    if text[at + 1 :].strip(" "):
-        _refuse_text(header, at + 1, "nothing but spaces after the header's object")
-
-
-def _skip(text: str, at: int) -> int:
-    space = _SPACE.match(text, at)
-    return space.end() if space else at
+        separator = _COMMA.match(text, at)
+    closing = _CLOSING.match(text, at)
+    if closing is None:
+        _refuse_text(header, at, "a name in quotes, or '}'")
+    if text[closing.end() :].strip(" "):
+        _refuse_text(header, closing.end(), "nothing but spaces after the header's object")
 
 
 def _unsigned(digits: str) -> int:
@@ -217,15 +227,6 @@ def _decode(header: _Header, at: int, start: int) -> tuple[Any, int]:
     return value, stop
 
 
-def _check_unique(header: _Header, members: tuple[_Member, ...]) -> None:
-    seen: set[str] = set()
-    for m in members:
-        if m.name in seen:
-            _refuse_member(header, m, "duplicate-name", "a name is given twice", "each name once")
-        _check_whole(header, m, m.name)
-        seen.add(m.name)
-
-
 def _check_whole(header: _Header, member: _Member, text: str) -> None:
     """JSON may escape one half of a surrogate pair alone, which no UTF-8 can hold."""
     if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
@@ -261,7 +262,7 @@ def _tensor(header: _Header, member: _Member) -> Tensor:
 
 def _numbers(header: _Header, member: _Member, field: str) -> tuple[int, ...]:
     value = member.value[field]
-    if not isinstance(value, list) or not all(type(n) is int for n in value):
+    if type(value) is not list or not {*map(type, value)} <= _INTEGERS:
         what = f"{field} is not a list of numbers"
         _refuse_member(header, member, "entry", what, "[0, 1, …]", ascii(value)[:60])
     return tuple(value)
@@ -296,18 +297,15 @@ def _check_size(
         _refuse_member(header, member, "size", what, f"{bits // 8} bytes", f"{found}")
 
 
-def _by_region(item: tuple[Tensor, _Member]) -> tuple[int, int]:
-    return item[0].region.start, item[0].region.stop
-
-
-def _check_layout(header: _Header, items: list[tuple[Tensor, _Member]]) -> None:
+def _check_layout(header: _Header, tensors: tuple[Tensor, ...]) -> None:
     """The regions, in order, must cover all that follows the header, each byte once."""
     at = header.data
-    for tensor, member in items:
+    for tensor in sorted(tensors, key=lambda t: (t.region.start, t.region.stop)):
         start = tensor.region.start
         if start < at:
             what = "bytes of the tensor belong to one before it too"
             wanted, found = f"a beginning of {at - header.data}", f"{start - header.data}"
+            member = next(m for m in _members(header) if m.name == tensor.name)
             _refuse_member(header, member, "overlap", what, wanted, found)
         if start > at:
             where = Where(file=header.path, start=at, stop=start)
