@@ -33,15 +33,12 @@ class Span:
     into: memoryview | None = None
 
 
-def base(path: Path) -> Path:
-    """The folder that the paths of a model's files are relative to: itself, or its file's."""
-    return path if path.is_dir() else path.parent
-
-
 def digest_spans(
     root: Path, spans: Iterable[Span], algorithm: Algorithm, progress: Progress | None = None
 ) -> Iterator[bytes]:
-    """The joined chunk digests of each span, in order. Every byte is read once.
+    """The joined chunk digests of each span of the model at ``root``, in order.
+
+    Every byte is read once.
 
     Raises `InputError` where a file cannot be read, or ends before a span does.
     """

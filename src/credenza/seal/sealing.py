@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from credenza.artifact.model import Artifact, File, Tensor
+from credenza.artifact.model import Artifact, File, Region, Tensor
 from credenza.seal.digests import Algorithm
-from credenza.seal.reading import Progress, Span, base, digest_spans
+from credenza.seal.reading import Progress, Span, digest_spans
 from credenza.seal.tree import Seal, SealedFile, Segment
 
 _SMALLEST_TARGET = 256
@@ -26,20 +27,26 @@ def take(
     """
     files = sorted(artifact.files, key=lambda file: file.path.encode())
     spans = [list(_spans(file)) for file in files]
-    digests = digest_spans(
-        base(artifact.path), (s for of in spans for s in of), algorithm, progress
-    )
+    digests = digest_spans(artifact.path, (s for of in spans for s in of), algorithm, progress)
     sealed = tuple(
         SealedFile(
             file.path,
             file.size,
             file.format,
             tuple(Segment(s.start, s.stop, s.chunk, next(digests)) for s in of),
-            file.tensors,
+            tuple(_placed(tensor) for tensor in file.tensors),
         )
         for file, of in zip(files, spans, strict=True)
     )
     return Seal(algorithm, sealed)
+
+
+def _placed(tensor: Tensor) -> Tensor:
+    """The tensor; one without bytes views none, wherever its header says it would have been."""
+    if tensor.reach:
+        return tensor
+    nowhere = Region(start=0, stop=0, nbytes=0, encoding=tensor.region.encoding)
+    return replace(tensor, region=nowhere, offset=0)
 
 
 def _spans(file: File) -> Iterator[Span]:

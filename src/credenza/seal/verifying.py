@@ -9,12 +9,10 @@ from credenza.artifact.folder import files
 from credenza.artifact.model import Tensor
 from credenza.errors import AlteredError, MalformedError
 from credenza.findings import Finding, Report, Severity, Where
+from credenza.seal.contents import Contents
 from credenza.seal.digests import Digest
-from credenza.seal.reading import Progress, Span, base, digest_spans
+from credenza.seal.reading import Progress, Span, digest_spans
 from credenza.seal.tree import Seal, SealedFile, Segment
-
-Contents = dict[tuple[str, int], memoryview]
-"""Verified bytes in private memory, by file and by the segment's first byte in it."""
 
 
 def compare(
@@ -39,7 +37,7 @@ def compare(
     spans = (
         Span(f.path, s.start, s.stop, s.chunk, contents.get((f.path, s.start))) for f, s in segments
     )
-    digests = digest_spans(base(subject), spans, seal.algorithm, progress)
+    digests = digest_spans(subject, spans, seal.algorithm, progress)
     for (file, segment), found in zip(segments, digests, strict=True):
         if found != segment.chunks:
             findings.extend(_differences(file, segment, found))

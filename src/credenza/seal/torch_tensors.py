@@ -1,0 +1,39 @@
+"""Verified bytes as torch tensors."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from credenza.artifact import Dtype, Tensor, bits_from_region, from_region
+from credenza.artifact.arrays import Buffer
+from credenza.errors import InputError, MissingExtraError
+from credenza.seal.contents import VerifiedBytes
+
+try:
+    import torch
+except ImportError as e:
+    raise MissingExtraError("loading torch tensors", "torch") from e
+
+_BY_BITS: Final = {
+    Dtype.BF16: torch.bfloat16,
+    Dtype.F8_E4M3: torch.float8_e4m3fn,
+    Dtype.F8_E5M2: torch.float8_e5m2,
+    Dtype.F8_E4M3FNUZ: torch.float8_e4m3fnuz,
+    Dtype.F8_E5M2FNUZ: torch.float8_e5m2fnuz,
+}
+"""Types that numpy lacks and torch has: their bits are handed over as integers."""
+
+
+def tensors(contents: VerifiedBytes) -> dict[str, torch.Tensor]:
+    """Each tensor by its name, a view of the verified bytes. See `credenza.seal.load_torch`."""
+    return {name: _tensor(t, region) for name, (t, region) in contents.regions().items()}
+
+
+def _tensor(tensor: Tensor, region: Buffer) -> torch.Tensor:
+    if tensor.dtype in _BY_BITS:
+        bits = bits_from_region(tensor, region)
+        signed = bits.view(f"i{bits.itemsize}")  # torch knows every signed width
+        return torch.from_numpy(signed).view(_BY_BITS[tensor.dtype])
+    if tensor.dtype.bits < 8 or tensor.dtype is Dtype.F8_E8M0:
+        raise InputError(f"tensor {tensor.name!r}: torch has no {tensor.dtype.label}")
+    return torch.from_numpy(from_region(tensor, region))
