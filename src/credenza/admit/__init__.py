@@ -4,5 +4,8 @@ What a user types: docs/admit.md.
 """
 
 from credenza.admit.policy import Clause, Policy, Verdict, admit
+from credenza.verbs import callable_room
 
 __all__ = ["Clause", "Policy", "Verdict", "admit"]
+
+callable_room(__name__)
