@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from credenza.errors import AlteredError, InputError, MalformedError, UntrustedError
+from credenza.errors import AlteredError, CredenzaError, InputError, MalformedError, UntrustedError
 from credenza.ledger import Entry, Head, Ledger, Receipt, check_consistency
 from credenza.ledger.tree import head_of, leaf_hash
 
@@ -48,9 +48,12 @@ def writer(path: Path, actor: str, count: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def place_of(error: AlteredError | MalformedError) -> int | None:
-    finding = error.finding if isinstance(error, MalformedError) else error.report.findings[0]
-    return finding.where.start
+def place_of(error: CredenzaError) -> int | None:
+    """The byte that a refusal names."""
+    if isinstance(error, AlteredError):
+        return error.report.findings[0].where.start
+    assert isinstance(error, MalformedError)
+    return error.finding.where.start
 
 
 def test_what_was_appended_is_read_in_order(path: Path) -> None:
@@ -115,11 +118,7 @@ def test_every_flipped_bit_is_refused_at_its_entry(path: Path) -> None:
             path.write_bytes(data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :])
             with pytest.raises((AlteredError, MalformedError)) as refused:
                 Ledger.open(path).verify()
-            error = refused.value
-            finding = (
-                error.finding if isinstance(error, MalformedError) else error.report.findings[0]
-            )
-            assert finding.where.start == max(start for start in starts if start <= at)
+            assert place_of(refused.value) == max(start for start in starts if start <= at)
 
 
 @pytest.mark.parametrize(

@@ -185,14 +185,14 @@ class Ledger:
             index = place.frontier.size
             if not line.endswith(b"\n"):
                 raise self._torn(index, place.offset, len(line))
-            root, text = line[:_ROOT_DIGITS], line[_ROOT_DIGITS + 1 : -1]
+            text = line[_ROOT_DIGITS + 1 : -1]
             try:
                 entry = Entry.parse(text)
             except InputError as e:
                 raise self._malformed(place.offset, f"entry {index}", str(e), _shown(line)) from e
             after = _after(place, entry)
             if after.last != line:
-                raise self._altered(index, place.offset, after.last, root)
+                raise self._altered(index, place.offset, line, after.last)
             yield entry, after
             place = after
 
