@@ -128,7 +128,9 @@ def decoded(tensor: Tensor, data: Buffer) -> Buffer:
     inflated = data if region.encoding == "raw" else _inflate(tensor, data)
     if len(inflated) != region.nbytes:
         what = "the region has not the size that it claims"
-        raise _malformed("region-size", tensor, what, f"{region.nbytes} bytes", f"{len(inflated)}")
+        raise _malformed(
+            "tensor-region-size", tensor, what, f"{region.nbytes} bytes", f"{len(inflated)}"
+        )
     return inflated
 
 
@@ -167,10 +169,15 @@ def bits_from_region(tensor: Tensor, region: Buffer) -> NDArray[Any]:
     return _native(_elements(tensor, region, np.dtype(f"u{tensor.dtype.bits // 8}")))
 
 
-def _region(artifact: Artifact, tensor: Tensor) -> bytes:
+def _region(artifact: Artifact, tensor: Tensor) -> bytearray:
     region = tensor.region
     with open_bytes(artifact.path, tensor.file) as file:
-        return file.pread(region.start, region.stop - region.start)
+        if region.stop > file.size:
+            what = "the file has become shorter than it was when it was opened"
+            raise InputError(f"{tensor.file}: {what}")
+        data = bytearray(region.stop - region.start)
+        file.fill(memoryview(data), region.start)
+    return data
 
 
 def _inflate(tensor: Tensor, data: Buffer) -> bytes:
@@ -181,11 +188,11 @@ def _inflate(tensor: Tensor, data: Buffer) -> bytes:
         inflated = stream.decompress(data, claimed + 1)
     except zlib.error as e:
         what = "the region is not a deflate stream"
-        raise _malformed("deflate", tensor, what, "RFC 1951", str(e)) from e
+        raise _malformed("tensor-deflate", tensor, what, "RFC 1951", str(e)) from e
     if len(inflated) <= claimed and (not stream.eof or stream.unused_data):
         what = "the deflate stream does not end where the region does"
         found = f"{len(stream.unused_data)} bytes left" if stream.eof else "no end"
-        raise _malformed("deflate", tensor, what, "its end", found)
+        raise _malformed("tensor-deflate", tensor, what, "its end", found)
     return inflated
 
 
@@ -214,7 +221,7 @@ def _check_inside(tensor: Tensor, strides: tuple[int, ...], width: int, size: in
     """Every element must lie in the region: the first and the last do."""
     if len(strides) != len(tensor.shape):
         what = "the tensor has not one stride an axis"
-        raise _malformed("strides", tensor, what, f"{len(tensor.shape)}", f"{len(strides)}")
+        raise _malformed("tensor-strides", tensor, what, f"{len(tensor.shape)}", f"{len(strides)}")
     if not tensor.size:
         return
     steps = [(n - 1) * s * width for n, s in zip(tensor.shape, strides, strict=True)]
@@ -222,11 +229,11 @@ def _check_inside(tensor: Tensor, strides: tuple[int, ...], width: int, size: in
     stop = tensor.offset + sum(s for s in steps if s > 0) + width
     if first < 0 or stop > size:
         what = "the tensor does not lie inside its region"
-        raise _malformed("outside", tensor, what, f"bytes 0 to {size}", f"{first} to {stop}")
+        raise _malformed("tensor-outside", tensor, what, f"bytes 0 to {size}", f"{first} to {stop}")
     if tensor.nbytes > max(size, MOST_REPEATED):
         what = "the tensor repeats its bytes too often"
         wanted = f"up to {MOST_REPEATED} bytes"
-        raise _malformed("repeated", tensor, what, wanted, f"{tensor.nbytes}")
+        raise _malformed("tensor-repeated", tensor, what, wanted, f"{tensor.nbytes}")
 
 
 def _native(elements: NDArray[Any]) -> NDArray[Any]:
@@ -238,17 +245,17 @@ def _check_boolean(tensor: Tensor, region: Buffer) -> None:
     codes = _elements(tensor, region, np.dtype("u1"))
     if codes.size and codes.max() > 1:
         what = "a boolean is neither 0 nor 1"
-        raise _malformed("boolean", tensor, what, "0 or 1", f"{codes.max()}")
+        raise _malformed("tensor-boolean", tensor, what, "0 or 1", f"{codes.max()}")
 
 
 def _packed(tensor: Tensor, region: Buffer) -> Buffer:
     """The bytes of a tensor of less than a byte an element, which has no strides."""
     stop = tensor.offset + tensor.nbytes
     if tensor.strides not in ((), _contiguous(tensor.shape)):
-        raise _malformed("strides", tensor, "packed elements have strides", "none", "some")
+        raise _malformed("tensor-strides", tensor, "packed elements have strides", "none", "some")
     if not 0 <= tensor.offset <= stop <= len(region):
         what, found = "the tensor does not lie inside its region", f"{tensor.offset} to {stop}"
-        raise _malformed("outside", tensor, what, f"bytes 0 to {len(region)}", found)
+        raise _malformed("tensor-outside", tensor, what, f"bytes 0 to {len(region)}", found)
     return region[tensor.offset : stop]
 
 
@@ -281,7 +288,7 @@ def _malformed(rule: str, tensor: Tensor, what: str, expected: str, found: str) 
     region = tensor.region
     return MalformedError(
         Finding(
-            rule=f"artifact.tensor-{rule}",
+            rule=f"artifact.{rule}",
             severity=Severity.HIGH,
             what=what,
             where=Where(file=tensor.file, start=region.start, stop=region.stop, tensor=tensor.name),

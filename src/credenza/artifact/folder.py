@@ -61,23 +61,9 @@ class OpenFile:
             raise
 
     def pread(self, start: int, length: int) -> bytes:
-        pieces: list[bytes] = []
-        left = length
-        while left:
-            piece = self._pread(start + length - left, left)
-            if not piece:
-                found = f"{length - left} found"
-                raise InputError(f"{self.path}: {length} bytes expected at {start}, {found}")
-            pieces.append(piece)
-            left -= len(piece)
-        return b"".join(pieces)
-
-    def _pread(self, start: int, length: int) -> bytes:
-        """At most ``length`` bytes: the kernel gives no more than 2 GiB at a time."""
-        try:
-            return os.pread(self._handle, length, start)
-        except OSError as e:
-            raise InputError(f"{self.path} cannot be read: {e.strerror}") from e
+        buffer = bytearray(length)
+        self.fill(memoryview(buffer), start)
+        return bytes(buffer)
 
     def fill(self, buffer: memoryview, start: int) -> None:
         """Fill a buffer with the bytes from ``start``, without a copy between.

@@ -115,21 +115,33 @@ def _header(file: Bytes) -> _Header:
     if file.size < _LENGTH:
         where = Where(file=file.path, start=0, stop=file.size)
         what = "the file ends before its header"
-        _refuse("truncated", what, where, f"{_LENGTH} bytes", f"{file.size}")
+        _refuse("safetensors-truncated", what, where, f"{_LENGTH} bytes", f"{file.size}")
     length = int.from_bytes(file.pread(0, _LENGTH), "little")
     if not 2 <= length <= LONGEST_HEADER:
         where = Where(file=file.path, start=0, stop=_LENGTH)
         wanted = f"2 to {LONGEST_HEADER} bytes"
-        _refuse("header-length", "the header has an impossible length", where, wanted, f"{length}")
+        _refuse(
+            "safetensors-header-length",
+            "the header has an impossible length",
+            where,
+            wanted,
+            f"{length}",
+        )
     if _LENGTH + length > file.size:
         where = Where(file=file.path, start=_LENGTH, stop=file.size)
         wanted = f"{_LENGTH + length} bytes"
-        _refuse("truncated", "the file ends inside its header", where, wanted, f"{file.size}")
+        _refuse(
+            "safetensors-truncated",
+            "the file ends inside its header",
+            where,
+            wanted,
+            f"{file.size}",
+        )
     data = file.pread(_LENGTH, length)
     if not data.startswith(b"{"):
         where = Where(file=file.path, start=_LENGTH, stop=_LENGTH + 1)
         what = "the header does not begin with a brace"
-        _refuse("header-start", what, where, "'{'", ascii(data[:1])[1:])
+        _refuse("safetensors-header-start", what, where, "'{'", ascii(data[:1])[1:])
     return _Header(file.path, _text(file.path, data), length, file.size)
 
 
@@ -139,7 +151,7 @@ def _text(path: str, data: bytes) -> str:
     except UnicodeDecodeError as e:
         where = Where(file=path, start=_LENGTH + e.start, stop=_LENGTH + e.end)
         found = data[e.start : e.end].hex(" ")
-        _refuse("utf8", "the header is not UTF-8", where, "UTF-8", found)
+        _refuse("safetensors-utf8", "the header is not UTF-8", where, "UTF-8", found)
 
 
 def _contents(header: _Header) -> tuple[tuple[Tensor, ...], tuple[tuple[str, str], ...]]:
@@ -150,7 +162,7 @@ def _contents(header: _Header) -> tuple[tuple[Tensor, ...], tuple[tuple[str, str
     for member in _members(header):
         if member.name in seen:
             what = "a name is given twice"
-            _refuse_member(header, member, "duplicate-name", what, "each name once")
+            _refuse_member(header, member, "safetensors-duplicate-name", what, "each name once")
         seen.add(member.name)
         _check_whole(header, member, member.name)
         if member.name == _METADATA:
@@ -187,12 +199,16 @@ def _members(header: _Header) -> Iterator[_Member]:
 def _unsigned(digits: str) -> int:
     """JSON allows any number; offsets and shapes are unsigned 64-bit ones."""
     if digits.startswith("-") or len(digits) > 20 or int(digits) > _LARGEST:
-        raise _ValueRefusedError("number", "a number is out of range", "0 to 2^64 - 1", digits[:40])
+        raise _ValueRefusedError(
+            "safetensors-number", "a number is out of range", "0 to 2^64 - 1", digits[:40]
+        )
     return int(digits)
 
 
 def _no_fraction(digits: str) -> NoReturn:
-    raise _ValueRefusedError("number", "a number is not a whole one", "digits alone", digits[:40])
+    raise _ValueRefusedError(
+        "safetensors-number", "a number is not a whole one", "digits alone", digits[:40]
+    )
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -200,7 +216,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         if name in members:
             what = "an object gives one name twice"
-            raise _ValueRefusedError("duplicate-name", what, "each name once", ascii(name)[:60])
+            raise _ValueRefusedError(
+                "safetensors-duplicate-name", what, "each name once", ascii(name)[:60]
+            )
         members[name] = value
     return members
 
@@ -230,14 +248,16 @@ def _decode(header: _Header, at: int, start: int) -> tuple[Any, int]:
 def _check_whole(header: _Header, member: _Member, text: str) -> None:
     """JSON may escape one half of a surrogate pair alone, which no UTF-8 can hold."""
     if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
-        _refuse_member(header, member, "utf8", "a string holds half a character", "UTF-8")
+        _refuse_member(
+            header, member, "safetensors-utf8", "a string holds half a character", "UTF-8"
+        )
 
 
 def _metadata(header: _Header, member: _Member) -> tuple[tuple[str, str], ...]:
     value = member.value
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         what = "the metadata is not strings by name"
-        _refuse_member(header, member, "metadata", what, "an object of strings")
+        _refuse_member(header, member, "safetensors-metadata", what, "an object of strings")
     for text in (*value, *value.values()):
         _check_whole(header, member, text)
     return tuple(value.items())
@@ -248,11 +268,13 @@ def _tensor(header: _Header, member: _Member) -> Tensor:
     if not isinstance(entry, dict) or entry.keys() != _FIELDS:
         found = ", ".join(sorted(entry)) if isinstance(entry, dict) else type(entry).__name__
         what = "a tensor's entry has other members than it must"
-        _refuse_member(header, member, "entry", what, ", ".join(sorted(_FIELDS)), found)
+        _refuse_member(header, member, "safetensors-entry", what, ", ".join(sorted(_FIELDS)), found)
     dtype = _LABELS.get(entry["dtype"]) if isinstance(entry["dtype"], str) else None
     if dtype is None:
         what = "the element type is not one of safetensors"
-        _refuse_member(header, member, "dtype", what, "F32, BF16, …", ascii(entry["dtype"])[:60])
+        _refuse_member(
+            header, member, "safetensors-dtype", what, "F32, BF16, …", ascii(entry["dtype"])[:60]
+        )
     shape = _numbers(header, member, "shape")
     begin, end = _offsets(header, member)
     _check_size(header, member, dtype, shape, end - begin)
@@ -264,7 +286,7 @@ def _numbers(header: _Header, member: _Member, field: str) -> tuple[int, ...]:
     value = member.value[field]
     if type(value) is not list or not {*map(type, value)} <= _INTEGERS:
         what = f"{field} is not a list of numbers"
-        _refuse_member(header, member, "entry", what, "[0, 1, …]", ascii(value)[:60])
+        _refuse_member(header, member, "safetensors-entry", what, "[0, 1, …]", ascii(value)[:60])
     return tuple(value)
 
 
@@ -272,12 +294,16 @@ def _offsets(header: _Header, member: _Member) -> tuple[int, int]:
     offsets = _numbers(header, member, "data_offsets")
     if len(offsets) != 2 or offsets[0] > offsets[1]:
         what = "the offsets are not a beginning and an end"
-        _refuse_member(header, member, "offsets", what, "[begin, end]", f"{list(offsets)}"[:60])
+        _refuse_member(
+            header, member, "safetensors-offsets", what, "[begin, end]", f"{list(offsets)}"[:60]
+        )
     begin, end = offsets
     size = header.end - header.data
     if end > size:
         what = "the tensor lies beyond the end of the file"
-        _refuse_member(header, member, "outside", what, f"an end up to {size}", f"{end}")
+        _refuse_member(
+            header, member, "safetensors-outside", what, f"an end up to {size}", f"{end}"
+        )
     return begin, end
 
 
@@ -287,14 +313,16 @@ def _check_size(
     if len(shape) > MOST_AXES or math.prod(n or 1 for n in shape) > MOST_ELEMENTS:
         what = "the shape is too large to compute with"
         wanted = f"up to {MOST_AXES} axes and {MOST_ELEMENTS} elements"
-        _refuse_member(header, member, "shape", what, wanted, f"{list(shape)}"[:60])
+        _refuse_member(header, member, "safetensors-shape", what, wanted, f"{list(shape)}"[:60])
     bits = math.prod(shape) * dtype.bits
     if bits % 8:
         what = "the elements do not fill whole bytes"
-        _refuse_member(header, member, "size", what, "a multiple of 8 bits", f"{bits} bits")
+        _refuse_member(
+            header, member, "safetensors-size", what, "a multiple of 8 bits", f"{bits} bits"
+        )
     if bits // 8 != found:
         what = "the byte range has not the size of the elements"
-        _refuse_member(header, member, "size", what, f"{bits // 8} bytes", f"{found}")
+        _refuse_member(header, member, "safetensors-size", what, f"{bits // 8} bytes", f"{found}")
 
 
 def _check_layout(header: _Header, tensors: tuple[Tensor, ...]) -> None:
@@ -306,15 +334,21 @@ def _check_layout(header: _Header, tensors: tuple[Tensor, ...]) -> None:
             what = "bytes of the tensor belong to one before it too"
             wanted, found = f"a beginning of {at - header.data}", f"{start - header.data}"
             member = next(m for m in _members(header) if m.name == tensor.name)
-            _refuse_member(header, member, "overlap", what, wanted, found)
+            _refuse_member(header, member, "safetensors-overlap", what, wanted, found)
         if start > at:
             where = Where(file=header.path, start=at, stop=start)
-            _refuse("hole", "bytes belong to no tensor", where, "none", f"{start - at} bytes")
+            _refuse(
+                "safetensors-hole",
+                "bytes belong to no tensor",
+                where,
+                "none",
+                f"{start - at} bytes",
+            )
         at = tensor.region.stop
     if at != header.end:
         where = Where(file=header.path, start=at, stop=header.end)
         found = f"{header.end - at} bytes"
-        _refuse("trailing-bytes", "bytes follow the last tensor", where, "none", found)
+        _refuse("safetensors-trailing-bytes", "bytes follow the last tensor", where, "none", found)
 
 
 def _refuse_member(
@@ -333,13 +367,13 @@ def _refuse_member(
 def _refuse_text(header: _Header, at: int, expected: str) -> NoReturn:
     where = Where(file=header.path, start=header.byte(at))
     found = ascii(header.text[at : at + 20]) if at < len(header.text) else "the header's end"
-    _refuse("json", "the header is not the JSON it must be", where, expected, found)
+    _refuse("safetensors-json", "the header is not the JSON it must be", where, expected, found)
 
 
 def _refuse(rule: str, what: str, where: Where, expected: str, found: str) -> NoReturn:
     raise MalformedError(
         Finding(
-            rule=f"artifact.safetensors-{rule}",
+            rule=f"artifact.{rule}",
             severity=Severity.HIGH,
             what=what,
             where=where,

@@ -41,22 +41,26 @@ def check(index: Bytes, files: Iterable[File]) -> None:
     for name, shard in mapped.items():
         if name not in held[shard]:
             what = "the index names a tensor that its shard does not hold"
-            _refuse("tensor", index, what, f"a tensor {name!r} in {shard}", "none", name)
+            _refuse("index-tensor", index, what, f"it in {shard}", "none", name)
     _check_once(index, held)
 
 
 def _weight_map(index: Bytes) -> Mapping[str, str]:
     if index.size > LONGEST_INDEX:
         what = "the index is too long to be one"
-        _refuse("entry", index, what, f"up to {LONGEST_INDEX} bytes", f"{index.size}")
+        _refuse("index-entry", index, what, f"up to {LONGEST_INDEX} bytes", f"{index.size}")
     try:
         members = json.loads(index.pread(0, index.size).decode(), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as e:
-        _refuse("entry", index, "the index cannot be read", "JSON with each name once", str(e))
+        _refuse(
+            "index-entry", index, "the index cannot be read", "JSON with each name once", str(e)
+        )
     mapped = members.get("weight_map") if isinstance(members, dict) else None
     if not isinstance(mapped, dict) or not all(isinstance(s, str) for s in mapped.values()):
         what = "the index does not map tensors to shards"
-        _refuse("entry", index, what, "weight_map, an object of strings", type(mapped).__name__)
+        _refuse(
+            "index-entry", index, what, "weight_map, an object of strings", type(mapped).__name__
+        )
     return mapped
 
 
@@ -74,7 +78,7 @@ def _names(index: Bytes, path: str, shards: Mapping[str, File]) -> frozenset[str
     if shard is None or shard.format != "safetensors":
         what = "the index names a shard that is not there"
         found = f"format {shard.format}" if shard else "no such file"
-        _refuse("shard", index, what, f"a safetensors file {path!r}", found)
+        _refuse("index-shard", index, what, f"a safetensors file {path!r}", found)
     return frozenset(t.name for t in shard.tensors)
 
 
@@ -84,7 +88,9 @@ def _check_once(index: Bytes, held: Mapping[str, frozenset[str]]) -> None:
         for name in sorted(names):
             if first.setdefault(name, shard) != shard:
                 what = "two shards hold a tensor of one name"
-                _refuse("twice", index, what, f"it in {first[name]} alone", f"in {shard}", name)
+                _refuse(
+                    "index-twice", index, what, f"it in {first[name]} alone", f"in {shard}", name
+                )
 
 
 def _refuse(
@@ -92,10 +98,10 @@ def _refuse(
 ) -> NoReturn:
     raise MalformedError(
         Finding(
-            rule=f"artifact.index-{rule}",
+            rule=f"artifact.{rule}",
             severity=Severity.HIGH,
             what=what,
-            where=Where(file=index.path, tensor=tensor),
+            where=Where(file=index.path, tensor=tensor and ascii(tensor)[1:-1]),
             expected=expected,
             found=found,
         )
