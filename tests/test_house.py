@@ -19,7 +19,7 @@ FLOORS = (
     {"catalogue", "verbs"},
     {"findings"},
     {"errors"},
-    {"files"},
+    {"files", "rates"},
     {"artifact", "attest", "classifier"},
     {"seal", "ledger"},
     {"attack", "audit", "diff", "probe"},

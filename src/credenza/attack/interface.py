@@ -1,0 +1,92 @@
+"""What an attack is: a frozen value, which one function runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from credenza.classifier import Dataset, FloatArray
+from credenza.errors import InputError
+
+Values = NDArray[np.float64]
+
+
+class Attack(Protocol):
+    """Something that makes a model read inputs of the attacker's choice as ``target``."""
+
+    @property
+    def target(self) -> int: ...
+
+    def aimed(self, data: Dataset) -> Dataset:
+        """The inputs made of ``data`` that the attacker wants read as ``target``.
+
+        They keep the labels that are right. Raises `InputError` where ``data`` has none.
+        """
+        ...
+
+
+class DataAttack(Attack, Protocol):
+    """Alters some of the samples that a model is to be trained on.
+
+    ``share``, above 0 to 1, counts among those that it may alter. Each altered sample is
+    labelled ``target``.
+    """
+
+    @property
+    def share(self) -> float: ...
+
+    def may_alter(self, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which samples it may alter, as a mask over ``labels`` (n,)."""
+        ...
+
+    def altered(self, inputs: FloatArray) -> FloatArray:
+        """The inputs as the attacker hands them in; the given ones stay as they are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """The last, linear layer: logits = ``weight`` · features + ``bias``.
+
+    ``weight`` is (classes, features), ``bias`` (classes,), zero where the layer has none.
+    """
+
+    weight: Values
+    bias: Values
+
+
+class WeightAttack(Attack, Protocol):
+    """Edits the head of a trained model."""
+
+    def edited(self, head: Head, features: Dataset | None) -> Head:
+        """The head as the attacker wants it. ``head`` stays as it is.
+
+        ``features`` are what goes into the head for some samples, (n, features), with their
+        labels. Raises `InputError` where it needs them and has none that serve.
+        """
+        ...
+
+
+def check_class(what: str, number: int) -> None:
+    """Raises `InputError` for what cannot be a class: ``number`` below 0."""
+    if number < 0:
+        raise InputError(f"{what}: a class from 0 up expected, {number} given")
+
+
+def check_pair(source: int, target: int) -> None:
+    """Raises `InputError` unless ``source`` and ``target`` are two classes."""
+    check_class("source", source)
+    check_class("target", target)
+    if source == target:
+        raise InputError(f"source and target: two classes expected, {source} given twice")
+
+
+def of_class(data: Dataset, source: int) -> Dataset:
+    """The samples of that class. Raises `InputError` where there is none."""
+    chosen = data.take(data.labels == source)
+    if not len(chosen):
+        raise InputError(f"source: samples of class {source} expected, the data have none")
+    return chosen
