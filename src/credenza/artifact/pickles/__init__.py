@@ -1,0 +1,48 @@
+"""Pickles, interpreted without being loaded.
+
+One small machine over all 68 opcodes of protocols 0 to 5. It imports nothing, looks nothing up
+and calls nothing: what a pickle would call becomes a `Call` in a graph of abstract values, and
+every name that it would look up becomes a `Program`. Scanner, tensor readers and the enforcing
+loader all stand on this one machine, so that none of them sees another pickle than the rest.
+"""
+
+from __future__ import annotations
+
+from credenza.artifact.pickles.allowed import Allowed, allowed
+from credenza.artifact.pickles.errors import BrokenPickleError, broken
+from credenza.artifact.pickles.machine import Pickle, interpret
+from credenza.artifact.pickles.stream import Limits
+from credenza.artifact.pickles.values import (
+    Call,
+    Dict,
+    Global,
+    List,
+    OutOfBand,
+    Persistent,
+    Set,
+    Span,
+    Tuple,
+    Value,
+    text,
+)
+
+__all__ = [
+    "Allowed",
+    "BrokenPickleError",
+    "Call",
+    "Dict",
+    "Global",
+    "Limits",
+    "List",
+    "OutOfBand",
+    "Persistent",
+    "Pickle",
+    "Set",
+    "Span",
+    "Tuple",
+    "Value",
+    "allowed",
+    "broken",
+    "interpret",
+    "text",
+]

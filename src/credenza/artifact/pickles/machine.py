@@ -1,0 +1,364 @@
+"""The machine: 68 opcodes over abstract values.
+
+Semantics follow CPython's `Modules/_pickle.c`, whose stack cannot be popped below a mark. Where
+C and Python differ, or torch's own unpickler does, the bytes are refused.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from credenza.artifact.interface import Bytes
+from credenza.artifact.model import Program
+from credenza.artifact.pickles.errors import BrokenPickleError, broken
+from credenza.artifact.pickles.operands import OPERANDS
+from credenza.artifact.pickles.stream import Limits, Stream
+from credenza.artifact.pickles.usage import Uses
+from credenza.artifact.pickles.values import (
+    Call,
+    Dict,
+    Global,
+    List,
+    OutOfBand,
+    Persistent,
+    Set,
+    Tuple,
+    Value,
+    text,
+)
+from credenza.findings import Where
+
+HIGHEST_PROTOCOL = 5
+_NAMES = {op.code.encode("latin-1")[0]: op.name for op in pickletools.opcodes}
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Pickle:
+    """One pickle, interpreted. ``stop`` is the first byte behind its STOP.
+
+    ``value`` is the root of the graph, ``programs`` every name that loading would look up and
+    every operation that allowed names do not need, by offset; ``calls`` counts the calls. Bytes
+    behind ``stop`` are the caller's to judge. ``protocol`` is the highest that the stream
+    declared, 0 for none.
+    """
+
+    value: Value
+    programs: tuple[Program, ...]
+    calls: int
+    start: int
+    stop: int
+    protocol: int
+
+
+def interpret(file: Bytes, start: int = 0, limits: Limits | None = None) -> Pickle:
+    """What the pickle at byte ``start`` would build. Nothing of it is run.
+
+    Raises `BrokenPickleError`, which holds the programs found up to there, for a stream that
+    ends early, a memo or stack entry that was never put, an unknown opcode, a protocol above 5,
+    an opcode across a frame's end, text that is not UTF-8, or a limit passed.
+    """
+    return _Machine(file, start, limits or Limits()).run()
+
+
+class _Machine:
+    """The state of one stream. Each stream has a memo of its own, as each unpickler does."""
+
+    def __init__(self, file: Bytes, start: int, limits: Limits) -> None:
+        self.stream = Stream(file, start, limits)
+        self.file = file
+        self.start = start
+        self.limits = limits
+        self.at = start
+        self.stack: list[Value] = []
+        self.marks: list[list[Value]] = []
+        self.memo: dict[int, Value] = {}
+        self.uses = Uses()
+        self.protocol = 0
+        self.opcodes = 0
+
+    def run(self) -> Pickle:
+        try:
+            while self._step():
+                pass
+            value = self.pop()
+            if self.stream.frame_stop is not None and self.stream.frame_stop != self.stream.at:
+                self.refuse("pickle-frame", "the frame goes on behind STOP")
+        except BrokenPickleError as e:
+            raise BrokenPickleError(e.finding, self.uses.programs(), self.uses.calls) from e
+        return Pickle(
+            value=value,
+            programs=self.uses.programs(),
+            calls=self.uses.calls,
+            start=self.start,
+            stop=self.stream.at,
+            protocol=self.protocol,
+        )
+
+    def _step(self) -> bool:
+        """One opcode. False behind STOP."""
+        stream = self.stream
+        if stream.at == stream.frame_stop:
+            stream.frame_stop = None
+        self.at = stream.at
+        self.opcodes += 1
+        if self.opcodes > self.limits.opcodes:
+            self.refuse("pickle-limit", f"more than {self.limits.opcodes} opcodes")
+        code = stream.take(1)[0]
+        operand = OPERANDS.get(code)
+        if operand is not None:
+            self.push(operand(stream))
+            return True
+        act = _ACTS.get(code)
+        if act is not None:
+            act(self)
+            return True
+        if code != _STOP:
+            self.refuse("pickle-opcode", f"unknown opcode 0x{code:02x}")
+        return False
+
+    def refuse(self, rule: str, what: str) -> NoReturn:
+        raise broken(rule, f"pickle: {what}", Where(file=self.file.path, start=self.at))
+
+    @property
+    def opcode(self) -> str:
+        """The name of the opcode at hand, for findings."""
+        return _NAMES[self.file.pread(self.at, 1)[0]]
+
+    def push(self, value: Value) -> None:
+        self.stack.append(value)
+
+    def pop(self) -> Value:
+        if not self.stack:
+            self.refuse("pickle-stack", "the stack is empty where a value is needed")
+        return self.stack.pop()
+
+    def top(self) -> Value:
+        if not self.stack:
+            self.refuse("pickle-stack", "the stack is empty where a value is needed")
+        return self.stack[-1]
+
+    def pop_mark(self) -> list[Value]:
+        """Everything above the last mark."""
+        if not self.marks:
+            self.refuse("pickle-stack", "there is no mark where one is needed")
+        items = self.stack
+        self.stack = self.marks.pop()
+        return items
+
+    # --- the stream itself -----------------------------------------------------
+
+    def proto(self) -> None:
+        protocol = self.stream.unsigned(1)
+        if protocol > HIGHEST_PROTOCOL:
+            self.refuse("pickle-protocol", f"protocol {protocol}, and {HIGHEST_PROTOCOL} is known")
+        self.protocol = max(protocol, self.protocol)
+
+    def frame(self) -> None:
+        length = self.stream.unsigned(8)
+        if self.stream.frame_stop is not None:
+            self.refuse("pickle-frame", "a frame begins inside another")
+        stop = self.stream.at + length
+        if stop > self.file.size:
+            self.refuse("pickle-frame", f"a frame of {length} bytes goes past the file's end")
+        self.stream.frame_stop = stop if length else None
+
+    # --- stack and memo --------------------------------------------------------
+
+    def mark(self) -> None:
+        self.marks.append(self.stack)
+        self.stack = []
+
+    def pop_one(self) -> None:
+        """POP drops the mark itself where nothing stands above it."""
+        if self.stack or not self.marks:
+            self.pop()
+        else:
+            self.pop_mark()
+
+    def pop_marked(self) -> None:
+        self.pop_mark()
+
+    def dup(self) -> None:
+        self.push(self.top())
+
+    def put(self, key: int) -> None:
+        if not 0 <= key < self.limits.memo:
+            self.refuse("pickle-memo", f"memo entry {key} is out of bounds")
+        self.memo[key] = self.top()
+
+    def get(self, key: int) -> None:
+        if key not in self.memo:
+            self.refuse("pickle-memo", f"memo entry {key} was never put")
+        self.push(self.memo[key])
+
+    def line_key(self) -> int:
+        """The memo key of GET and PUT: a decimal line."""
+        line = self.stream.line()
+        if not line.isascii() or not line.isdigit():
+            self.refuse("pickle-memo", "a memo key that is no number")
+        return int(line)
+
+    # --- containers ------------------------------------------------------------
+
+    def tuple_of(self, length: int) -> None:
+        items = [self.pop() for _ in range(length)]
+        self.push(Tuple(tuple(reversed(items))))
+
+    def dict_of(self, items: list[Value]) -> list[tuple[Value, Value]]:
+        if len(items) % 2:
+            self.refuse("pickle-stack", "a key without its value")
+        return list(zip(items[::2], items[1::2], strict=True))
+
+    def extend(self, items: list[Value]) -> None:
+        """APPEND and APPENDS, onto a list or an instance that takes items."""
+        target = self.top()
+        self.uses.filled(target, self.opcode, self.at)
+        match target:
+            case List() | Call():
+                target.items.extend(items)
+
+    def add(self, items: list[Value]) -> None:
+        """ADDITEMS, onto a set or an instance that takes items."""
+        target = self.top()
+        self.uses.added(target, self.opcode, self.at)
+        match target:
+            case Set() | Call():
+                target.items.extend(items)
+
+    def assign(self, items: list[Value]) -> None:
+        """SETITEM and SETITEMS, onto a dict or an instance that takes keys."""
+        pairs = self.dict_of(items)
+        target = self.top()
+        self.uses.assigned(target, self.opcode, self.at)
+        match target:
+            case Dict() | Call():
+                target.pairs.extend(pairs)
+
+    def setitem(self) -> None:
+        value, key = self.pop(), self.pop()
+        self.assign([key, value])
+
+    # --- names and calls -------------------------------------------------------
+
+    def named(self, module: str, name: str) -> Global:
+        """A name that the loader would look up."""
+        found = Global(module, name, self.at)
+        self.uses.looked_up(found)
+        return found
+
+    def global_(self) -> None:
+        self.push(self.named_by_lines())
+
+    def named_by_lines(self) -> Global:
+        module = self.stream.decode(self.stream.line(), self.at)
+        name = self.stream.decode(self.stream.line(), self.at)
+        return self.named(module, name)
+
+    def stack_global(self) -> None:
+        """A name that is no text constant was made by a call: any name at all."""
+        name, module = text(self.pop()), text(self.pop())
+        if module is None or name is None:
+            self.push(self.named(module or "(computed)", name or "(computed)"))
+        else:
+            self.push(self.named(module, name))
+
+    def extension(self, length: int) -> None:
+        """EXT1/2/4 look a name up in a registry of the loading process (PEP 307)."""
+        code = self.stream.signed(length) if length == 4 else self.stream.unsigned(length)
+        if code <= 0:
+            self.refuse("pickle-operand", f"extension code {code}")
+        found = Global("copyreg", f"extension({code})", self.at)
+        self.uses.looked_up(found, kind="pickle extension")
+        self.push(found)
+
+    def call(self, callable_: Value, args: Value, kwargs: Value = None) -> None:
+        made = Call(callable_, args, kwargs, self.opcode, self.at)
+        self.uses.called(made)
+        self.push(made)
+
+    def reduce(self) -> None:
+        args, callable_ = self.pop(), self.pop()
+        self.call(callable_, args)
+
+    def newobj_ex(self) -> None:
+        kwargs, args, class_ = self.pop(), self.pop(), self.pop()
+        self.call(class_, args, kwargs)
+
+    def inst(self) -> None:
+        class_ = self.named_by_lines()
+        self.call(class_, Tuple(tuple(self.pop_mark())))
+
+    def obj(self) -> None:
+        items = self.pop_mark()
+        if not items:
+            self.refuse("pickle-stack", "OBJ without a class")
+        self.call(items[0], Tuple(tuple(items[1:])))
+
+    def build(self) -> None:
+        state, target = self.pop(), self.top()
+        self.uses.built(target, state, self.at)
+        if isinstance(target, Call):
+            target.states.append(state)
+
+    def persid(self) -> None:
+        line = self.stream.line()
+        if not line.isascii():
+            self.refuse("pickle-text", "a persistent id that is not ASCII")
+        self.push(Persistent(line.decode("ascii"), self.at))
+
+    def readonly(self) -> None:
+        self.top()
+
+
+def _acts() -> dict[int, Callable[[_Machine], None]]:
+    """What each opcode does that is more than pushing its operand."""
+    by_code: dict[bytes, Callable[[_Machine], None]] = {
+        b"\x80": _Machine.proto,
+        b"\x95": _Machine.frame,
+        b"(": _Machine.mark,
+        b"0": _Machine.pop_one,
+        b"1": _Machine.pop_marked,
+        b"2": _Machine.dup,
+        b"g": lambda m: m.get(m.line_key()),
+        b"h": lambda m: m.get(m.stream.unsigned(1)),
+        b"j": lambda m: m.get(m.stream.unsigned(4)),
+        b"p": lambda m: m.put(m.line_key()),
+        b"q": lambda m: m.put(m.stream.unsigned(1)),
+        b"r": lambda m: m.put(m.stream.unsigned(4)),
+        b"\x94": lambda m: m.put(len(m.memo)),
+        b"t": lambda m: m.push(Tuple(tuple(m.pop_mark()))),
+        b"\x85": lambda m: m.tuple_of(1),
+        b"\x86": lambda m: m.tuple_of(2),
+        b"\x87": lambda m: m.tuple_of(3),
+        b"l": lambda m: m.push(List(m.pop_mark())),
+        b"d": lambda m: m.push(Dict(m.dict_of(m.pop_mark()))),
+        b"\x91": lambda m: m.push(Set(m.pop_mark(), frozen=True)),
+        b"a": lambda m: m.extend([m.pop()]),
+        b"e": lambda m: m.extend(m.pop_mark()),
+        b"s": _Machine.setitem,
+        b"u": lambda m: m.assign(m.pop_mark()),
+        b"\x90": lambda m: m.add(m.pop_mark()),
+        b"c": _Machine.global_,
+        b"\x93": _Machine.stack_global,
+        b"i": _Machine.inst,
+        b"o": _Machine.obj,
+        b"R": _Machine.reduce,
+        b"\x81": _Machine.reduce,
+        b"\x92": _Machine.newobj_ex,
+        b"b": _Machine.build,
+        b"\x82": lambda m: m.extension(1),
+        b"\x83": lambda m: m.extension(2),
+        b"\x84": lambda m: m.extension(4),
+        b"P": _Machine.persid,
+        b"Q": lambda m: m.push(Persistent(m.pop(), m.at)),
+        b"\x97": lambda m: m.push(OutOfBand(m.at)),
+        b"\x98": _Machine.readonly,
+    }
+    return {code[0]: act for code, act in by_code.items()}
+
+
+_STOP = ord(".")
+_ACTS = _acts()

@@ -1,0 +1,157 @@
+"""A pickle's bytes as operands: windowed, so that no operand is copied for its size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from credenza.artifact.interface import Bytes
+from credenza.artifact.pickles.errors import BrokenPickleError, broken
+from credenza.artifact.pickles.values import KEPT, Kind, Span, unescape
+from credenza.findings import Where
+
+WINDOW = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one pickle may cost. Each stands far above what any honest file was seen to need.
+
+    ``opcodes`` and ``memo`` count entries, ``number`` and ``text`` are bytes: of one integer
+    or name, and of one text that is decoded (longer text stays in the file as a `Span`).
+    """
+
+    opcodes: int = 20_000_000
+    memo: int = 20_000_000
+    number: int = 1024
+    text: int = 1 << 16
+
+
+class Stream:
+    """Reads operands from ``file`` from ``start`` on. ``at`` is the next byte to be read.
+
+    Inside a frame (PEP 3154) no operand may cross its end: `pickle.Unpickler` in C and in
+    Python read such a pickle differently, so a scanner would see other opcodes than a loader.
+    """
+
+    def __init__(self, file: Bytes, start: int, limits: Limits) -> None:
+        self.at = start
+        self.frame_stop: int | None = None
+        self._file = file
+        self._limits = limits
+        self._base = start
+        self._window = b""
+
+    def take(self, length: int) -> bytes:
+        """The next ``length`` bytes. Raises where the file or the frame ends before."""
+        self._require(length)
+        offset = self.at - self._base
+        if offset + length > len(self._window):
+            self._refill(length)
+            offset = 0
+        self.at += length
+        return self._window[offset : offset + length]
+
+    def unsigned(self, length: int) -> int:
+        """The next ``length`` bytes as a little-endian number."""
+        return int.from_bytes(self.take(length), "little")
+
+    def signed(self, length: int) -> int:
+        return int.from_bytes(self.take(length), "little", signed=True)
+
+    def number(self, length: int) -> int:
+        """A signed number of any length within the limit."""
+        if length < 0:
+            raise self.error("pickle-operand", f"an integer of {length} bytes")
+        if length > self._limits.number:
+            raise self.error("pickle-limit", f"an integer of {length} bytes")
+        return self.signed(length)
+
+    def span(self, kind: Kind, length: int) -> Span:
+        """The next ``length`` bytes, left where they are."""
+        if length < 0:
+            raise self.error("pickle-operand", f"a string of {length} bytes")
+        self._require(length)
+        start = self.at
+        content = self.take(length) if length <= KEPT else None
+        self.at = start + length
+        return Span(kind, start, length, content)
+
+    def text(self, length: int) -> str | Span:
+        """UTF-8 text; past the limit a span, whose encoding is not looked at."""
+        if length > self._limits.text:
+            return self.span(Kind.TEXT, length)
+        start = self.at
+        return self.decode(self.take(length), start)
+
+    def decode(self, piece: bytes, start: int) -> str:
+        try:
+            return piece.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as e:
+            raise self.error("pickle-text", "text is not UTF-8", start) from e
+
+    def line(self) -> bytes:
+        """A short line without its newline: a number, a name, a memo key."""
+        start, length = self._line()
+        if length > self._limits.number:
+            raise self.error("pickle-limit", f"a line of {length} bytes", start)
+        return self._file.pread(start, length)
+
+    def string_line(self) -> Span:
+        """A Python 2 string in quotes, up to the newline."""
+        start, length = self._line()
+        edge = min(length, KEPT)
+        tail = self._file.pread(start + length - edge, edge)
+        length -= len(tail) - len(tail.rstrip())
+        ends = self._file.pread(start, 1) + tail.rstrip()[-1:] if length >= 2 else b""
+        if ends not in (b"''", b'""'):
+            raise self.error("pickle-operand", "a string without its quotes", start)
+        return self._escaped(Kind.ESCAPED_STRING, start + 1, length - 2)
+
+    def text_line(self) -> Span:
+        """Text with raw Unicode escapes, up to the newline."""
+        return self._escaped(Kind.ESCAPED_TEXT, *self._line())
+
+    def error(self, rule: str, what: str, at: int | None = None) -> BrokenPickleError:
+        where = Where(file=self._file.path, start=self.at if at is None else at)
+        return broken(rule, f"pickle: {what}", where)
+
+    def _escaped(self, kind: Kind, start: int, length: int) -> Span:
+        if length > KEPT:
+            return Span(kind, start, length, None)
+        try:
+            content = unescape(kind, self._file.pread(start, length))
+        except ValueError as e:
+            raise self.error("pickle-operand", "a string with a bad escape", start) from e
+        return Span(kind, start, length, content)
+
+    def _line(self) -> tuple[int, int]:
+        """Start and length of the line at ``at``; moves behind its newline."""
+        start = self.at
+        while True:
+            offset = self.at - self._base
+            found = self._window.find(b"\n", offset)
+            if found >= 0:
+                break
+            self.at = max(self.at, self._base + len(self._window))
+            if self.at >= self._file.size:
+                raise self.error("pickle-truncated", "the file ends within a line", start)
+            self._refill(1)
+        self.at = start
+        length = self._base + found - start
+        self._require(length + 1)
+        self.at = start + length + 1
+        return start, length
+
+    def _require(self, length: int) -> None:
+        stop = self.at + length
+        if self.frame_stop is not None and stop > self.frame_stop:
+            raise self.error("pickle-frame", "an opcode crosses the end of its frame")
+        if stop > self._file.size:
+            left = self._file.size - self.at
+            raise self.error("pickle-truncated", f"{length} bytes expected, {left} left")
+
+    def _refill(self, length: int) -> None:
+        self._base = self.at
+        self._window = self._file.pread(
+            self.at, min(max(length, WINDOW), self._file.size - self.at)
+        )

@@ -1,0 +1,177 @@
+"""Where in a pickle's graph something stands, as a dotted name.
+
+Keys and indices from the root, joined by dots: ``0.1``, ``model.fc.weight``. A key that holds
+dots itself stays as it is, so a state dict's own names come out unchanged. What a module keeps
+its parts in (``_parameters``, ``_buffers``, ``_modules``) is left out, so that a pickled module
+and its state dict give the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from credenza.artifact.pickles.values import (
+    Call,
+    Dict,
+    List,
+    Persistent,
+    Set,
+    Tuple,
+    Value,
+    children,
+    text,
+)
+
+MOST_STEPS: Final = 2_000_000
+"""Steps on paths to what is looked for; a graph of shared references can have 2⁴⁰ paths."""
+DEEPEST: Final = 512
+_TRANSPARENT: Final = frozenset({"_parameters", "_buffers", "_modules"})
+_NODES: Final = (List, Tuple, Dict, Set, Call, Persistent)
+
+
+class TooManyPathsError(Exception):
+    """More or longer paths than an honest file has."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A node still to be visited, or to be left again."""
+
+    node: Value
+    name: str
+    depth: int
+    leaving: bool = False
+
+
+def named(root: Value, is_leaf: Callable[[Value], bool]) -> Iterator[tuple[str, Value]]:
+    """Every leaf by every path to it, in the order of the graph; below a leaf nothing is sought.
+
+    The root itself has the empty name. A cycle is followed once.
+    Raises `TooManyPathsError` past `MOST_STEPS` steps or `DEEPEST` levels.
+    """
+    leading = _leading(root, is_leaf)
+    steps, path = 0, set[int]()
+    todo = [_Step(root, "", 0)]
+    while todo:
+        step = todo.pop()
+        here = id(step.node)
+        if step.leaving:
+            path.discard(here)
+            continue
+        if is_leaf(step.node):
+            yield step.name, step.node
+            continue
+        if here not in leading or here in path:
+            continue
+        steps += 1
+        if steps > MOST_STEPS or step.depth > DEEPEST:
+            raise TooManyPathsError
+        path.add(here)
+        todo.append(_Step(step.node, step.name, step.depth, leaving=True))
+        below = [
+            _Step(child, _joined(step.name, part), step.depth + 1)
+            for part, child in _parts(step.node)
+            if id(child) in leading
+        ]
+        todo.extend(reversed(below))
+
+
+def _leading(root: Value, is_leaf: Callable[[Value], bool]) -> set[int]:
+    """The ids of the nodes from which a leaf is reached, leaves included. Linear in the edges."""
+    parents: dict[int, list[int]] = {id(root): []}
+    leaves: list[int] = []
+    todo = [root]
+    while todo:
+        node = todo.pop()
+        if is_leaf(node):
+            leaves.append(id(node))
+            continue
+        for child in children(node):
+            if not isinstance(child, _NODES):
+                continue
+            if id(child) not in parents:
+                parents[id(child)] = []
+                todo.append(child)
+            parents[id(child)].append(id(node))
+    leading = set(leaves)
+    while leaves:
+        for parent in parents[leaves.pop()]:
+            if parent not in leading:
+                leading.add(parent)
+                leaves.append(parent)
+    return leading
+
+
+def _joined(name: str, part: str) -> str:
+    return f"{name}.{part}" if name and part else name or part
+
+
+def _parts(node: Value) -> Iterator[tuple[str, Value]]:
+    """What a node holds, each with its part of the name; an empty part adds none."""
+    match node:
+        case List(items) | Set(items):
+            yield from _indexed(items)
+        case Tuple(items):
+            yield from _indexed(items)
+        case Dict(pairs):
+            yield from _keyed(pairs)
+        case Call():
+            yield from _made(node)
+        case _:
+            return
+
+
+def _made(call: Call) -> Iterator[tuple[str, Value]]:
+    """What an instance holds: arguments, items, keys and attributes, all directly under it."""
+    for argument in call.arguments:
+        pairs = _pairs(argument) if call.name == "collections.OrderedDict" else None
+        if pairs is not None:
+            yield from _keyed(pairs)
+        else:
+            yield "", argument
+    if call.kwargs is not None:
+        yield "", call.kwargs
+    yield from _indexed(call.items)
+    yield from _keyed(call.pairs)
+    for state in call.states:
+        parts = state.items if isinstance(state, Tuple) else (state,)
+        for part in parts:
+            if isinstance(part, Dict):
+                yield from _attributes(part)
+            else:
+                yield "", part
+
+
+def _attributes(state: Dict) -> Iterator[tuple[str, Value]]:
+    for name, value in _keyed(state.pairs):
+        yield ("" if name in _TRANSPARENT else name), value
+
+
+def _pairs(argument: Value) -> list[tuple[Value, Value]] | None:
+    """A list of two-item lists or tuples, as Python 2 writes an ordered dict."""
+    if not isinstance(argument, List):
+        return None
+    pairs = [tuple(i.items) for i in argument.items if isinstance(i, List | Tuple)]
+    if len(pairs) != len(argument.items) or any(len(p) != 2 for p in pairs):
+        return None
+    return [(p[0], p[1]) for p in pairs]
+
+
+def _indexed(items: list[Value] | tuple[Value, ...]) -> Iterator[tuple[str, Value]]:
+    return ((str(i), item) for i, item in enumerate(items))
+
+
+def _keyed(pairs: list[tuple[Value, Value]]) -> Iterator[tuple[str, Value]]:
+    return ((_label(key, i), value) for i, (key, value) in enumerate(pairs))
+
+
+def _label(key: Value, index: int) -> str:
+    """A key as a part of a name; ``#3`` is the fourth key of a dict, where it is no plain one."""
+    name = text(key)
+    if name is not None:
+        return name
+    if key is None or isinstance(key, bool | int | float):
+        return str(key)
+    return f"#{index}"
