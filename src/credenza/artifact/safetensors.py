@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn, final
+from typing import Any, NamedTuple, NoReturn, final
 
 from credenza.artifact.interface import Bytes
 from credenza.artifact.model import Dtype, File, Region, Tensor
@@ -76,25 +76,21 @@ class Safetensors:
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """``text`` is the header, of ``size`` bytes; ``end`` is the size of the file."""
+    """``text`` is the header. Tensor bytes begin at ``data``, from where ``data_offsets`` count,
+    and end with the file, at ``end``.
+    """
 
     path: str
     text: str
-    size: int
+    data: int
     end: int
-
-    @property
-    def data(self) -> int:
-        """Where tensor bytes begin, and all ``data_offsets`` count from."""
-        return _LENGTH + self.size
 
     def byte(self, at: int) -> int:
         """The file offset of character ``at`` of the text."""
         return _LENGTH + len(self.text[:at].encode())
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class _Member(NamedTuple):
     """One member of the header's object, from character ``start`` to ``stop`` of the text."""
 
     name: str
@@ -142,7 +138,7 @@ def _header(file: Bytes) -> _Header:
         where = Where(file=file.path, start=_LENGTH, stop=_LENGTH + 1)
         what = "the header does not begin with a brace"
         _refuse("safetensors-header-start", what, where, "'{'", ascii(data[:1])[1:])
-    return _Header(file.path, _text(file.path, data), length, file.size)
+    return _Header(file.path, _text(file.path, data), _LENGTH + length, file.size)
 
 
 def _text(path: str, data: bytes) -> str:
@@ -310,7 +306,7 @@ def _offsets(header: _Header, member: _Member) -> tuple[int, int]:
 def _check_size(
     header: _Header, member: _Member, dtype: Dtype, shape: tuple[int, ...], found: int
 ) -> None:
-    if len(shape) > MOST_AXES or math.prod(n or 1 for n in shape) > MOST_ELEMENTS:
+    if len(shape) > MOST_AXES or math.prod(filter(None, shape)) > MOST_ELEMENTS:
         what = "the shape is too large to compute with"
         wanted = f"up to {MOST_AXES} axes and {MOST_ELEMENTS} elements"
         _refuse_member(header, member, "safetensors-shape", what, wanted, f"{list(shape)}"[:60])
