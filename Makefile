@@ -30,6 +30,9 @@ $(READY): pyproject.toml constraints.txt
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
+bench-%: $(READY)
+	$(BIN)/python -m benchmarks $*
+
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

@@ -36,7 +36,7 @@ _FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
 def _modules() -> Iterator[tuple[str, Path]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        if room != "__init__":
+        if not room.startswith("__"):
             yield room, path
 
 

@@ -1,0 +1,1 @@
+"""What we claim to be, measured. One subject a folder; `benchmarks.results` says what it writes."""
