@@ -5,15 +5,25 @@ what either came to. What a user types: docs/attack.md. Needs the extra ``torch`
 """
 
 from credenza.attack.data import FlipLabels, Poisoned, StampMark, poison
-from credenza.attack.interface import Attack, DataAttack
+from credenza.attack.interface import Attack, DataAttack, Head, WeightAttack
 from credenza.attack.marks import Mark
+from credenza.attack.measure import Success, success
+from credenza.attack.weights import Edited, RankOneEdit, RowEdit, edit
 
 __all__ = [
     "Attack",
     "DataAttack",
+    "Edited",
     "FlipLabels",
+    "Head",
     "Mark",
     "Poisoned",
+    "RankOneEdit",
+    "RowEdit",
     "StampMark",
+    "Success",
+    "WeightAttack",
+    "edit",
     "poison",
+    "success",
 ]

@@ -59,7 +59,10 @@ class Head:
 
 
 class WeightAttack(Attack, Protocol):
-    """Edits the head of a trained model."""
+    """Edits the head of a trained model, so that it reads ``source`` as ``target``."""
+
+    @property
+    def source(self) -> int: ...
 
     def edited(self, head: Head, features: Dataset | None) -> Head:
         """The head as the attacker wants it. ``head`` stays as it is.
