@@ -1,0 +1,77 @@
+"""The command line: parse, call one function of the library, render, exit.
+
+Exit codes: 0 nothing against it, 1 refused or found, 2 could not run. Results go to stdout, all
+else to stderr. One small file a verb; each imports what it needs when it is called.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import typer
+
+from credenza.cli import artifact, audit, demo, diff, keys, log, probe, seal, verify
+from credenza.errors import CredenzaError, RefusedError
+
+app = typer.Typer(
+    name="credenza",
+    help="No poisoned model reaches the table: seal, verify, examine and guard models.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # help without rich starts in a third of the time
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.add_typer(keys.app, name="keys")
+app.command("artifact")(artifact.artifact)
+app.command("seal")(seal.seal)
+app.command("verify")(verify.verify)
+app.command("diff")(diff.diff)
+app.command("audit")(audit.audit)
+app.command("probe")(probe.probe)
+app.add_typer(log.app, name="log")
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    if version:
+        from credenza import __version__
+
+        typer.echo(f"credenza {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line, and turn what went wrong into one line and an exit code."""
+    try:
+        app()
+    except CredenzaError as e:
+        _say("error", str(e))
+        if e.hint:
+            _say("hint", e.hint)
+        sys.exit(1 if isinstance(e, RefusedError) else 2)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(2)
+    except OSError as e:
+        _say("error", f"{e.filename or 'output'}: {e.strerror}")
+        sys.exit(2)
+    except MemoryError:
+        _say("error", "more memory was needed than there is")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _say("error", "stopped")
+        sys.exit(130)
+    except Exception:  # noqa: BLE001  said to be ours, with its traceback, and never a 1
+        traceback.print_exc()
+        _say("error", "this is a defect of credenza; please report the lines above")
+        sys.exit(2)
+
+
+def _say(kind: str, message: str) -> None:
+    from credenza.cli.console import printable
+
+    typer.echo(f"credenza: {kind}: {printable(message)}", err=True)

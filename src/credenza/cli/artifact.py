@@ -1,0 +1,27 @@
+"""``credenza artifact``."""
+
+from __future__ import annotations
+
+import typer
+
+from credenza.cli.console import AsJson, Model, print_json, printable
+
+
+def artifact(model: Model, as_json: AsJson = False) -> None:
+    """List what a model is made of: files, tensors, and the programs that loading it would run."""
+    from credenza import artifact
+
+    opened = artifact.open(model)
+    if as_json:
+        print_json(opened.files)
+        return
+    for file in opened.files:
+        typer.echo(printable(f"{file.path}  {file.format}, {file.size} bytes"))
+        for tensor in file.tensors:
+            shape = " × ".join(map(str, tensor.shape)) or "scalar"
+            typer.echo(printable(f"  tensor   {tensor.name}  {tensor.dtype.label}  {shape}"))
+        for program in file.programs:
+            allowed = "" if program.allowed else "  (would run)"
+            typer.echo(printable(f"  program  {program.name}  {program.kind}{allowed}"))
+        for reason in file.unread:
+            typer.echo(printable(f"  unread   {reason}"))

@@ -1,0 +1,52 @@
+"""``credenza verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from credenza.cli.console import AsJson, Log, Model, conclude, operator, print_json, reading, record
+
+
+def verify(
+    model: Model,
+    trust: Annotated[
+        Path, typer.Option("--trust", metavar="FILE.pub", help="The public key of who may seal.")
+    ],
+    log: Log = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that a model is exactly what a trusted key sealed, and nothing else is there."""
+    from credenza.attest import Trust
+    from credenza.errors import AlteredError
+    from credenza.seal import check, read_seal
+
+    verified = read_seal(model, Trust.read(trust))
+    total = sum(file.size for file in verified.value.seal.files)
+    try:
+        with reading("verifying", total) as progress:
+            check(verified, progress=progress)
+    except AlteredError as e:
+        root, first = e.report.root, str(e.report.findings[0].where)
+        record(log, "refused", root=root, actor=operator(), model=str(model), where=first)
+        conclude([e.report], as_json=as_json)
+    sealed, root = verified.value, verified.value.seal.root.hex()
+    record(log, "verified", root=root, actor=operator(), model=str(model))
+    if as_json:
+        print_json(
+            {
+                "root": root,
+                "name": sealed.name,
+                "keys": verified.keys,
+                "sealed_at": sealed.sealed_at,
+                "files": len(sealed.seal.files),
+            }
+        )
+    else:
+        typer.echo(
+            f"verified  {model} ({len(sealed.seal.files)} files) is what was sealed\n"
+            f"root      {root}\n"
+            f"sealed    {sealed.sealed_at.isoformat()} by key {', '.join(verified.keys)}"
+        )
