@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -307,6 +308,29 @@ def test_stop_touches_nothing_and_refuses_until_resolved() -> None:
     assert not guard.stopped
 
 
+def test_a_finding_stops_the_model_before_the_sweep_ends() -> None:
+    module = reader()
+    refused: list[bool] = []
+
+    class Watching(dict[str, torch.Tensor]):
+        """A source that, when a later tensor is read, tries to call the model."""
+
+        def __getitem__(self, name: str) -> torch.Tensor:
+            if name == "table" and guarded:
+                with pytest.raises(AlteredError):
+                    module(INPUT)
+                refused.append(True)
+            return super().__getitem__(name)
+
+    guarded: list[Guard] = []
+    guarded.append(Guard(module, Watching(sealed_of(module)), on_tamper=OnTamper.STOP))
+    flip(module.body.weight, 0, 30)
+    flip(module.state_dict()["table"], 0, 0)
+
+    assert len(guarded[0].sweep().incidents) == 2
+    assert refused == [True]
+
+
 def test_an_incident_says_since_when_answers_are_in_doubt() -> None:
     module = reader()
     recorded: list[Incident] = []
@@ -389,16 +413,47 @@ def test_a_background_sweep_that_fails_is_an_incident_and_the_next_one_runs(
     assert guard.stopped == (on_tamper is OnTamper.STOP)
 
 
-def test_a_source_is_read_by_name_when_it_is_needed() -> None:
+class Folder(Mapping[str, bytes]):
+    """Sealed values in files, read each time that they are asked for."""
+
+    def __init__(self, path: Path, sealed: dict[str, torch.Tensor]) -> None:
+        self.path = path
+        for name, value in sealed.items():
+            bits = value.contiguous().reshape(-1).view(torch.uint8)
+            (path / name).write_bytes(bits.numpy().tobytes())
+
+    def __getitem__(self, name: str) -> bytes:
+        return (self.path / name).read_bytes()
+
+    def __iter__(self) -> Iterator[str]:
+        return (file.name for file in self.path.iterdir())
+
+    def __len__(self) -> int:
+        return len(list(self.path.iterdir()))
+
+
+def test_sealed_values_are_read_from_their_source_when_they_are_needed(tmp_path: Path) -> None:
     module = reader()
-    verified = sealed_of(module)
+    sealed = sealed_of(module)
+    guard = Guard(module, Folder(tmp_path, sealed))
+    flip(module.body.weight, 0, 30)
 
-    class Source(dict[str, torch.Tensor]):
-        """A mapping whose values come from elsewhere."""
+    assert guard.sweep().incidents[0].restored
+    assert equal_bits(module, sealed)
 
-    sealed: Sealed = Source(verified)
 
-    assert Guard(module, sealed).sweep().incidents == ()
+def test_a_source_that_is_lost_stops_the_model(tmp_path: Path) -> None:
+    module = reader()
+    guard = Guard(module, Folder(tmp_path, sealed_of(module)))
+    (tmp_path / "body.weight").unlink()
+    assert guard.sweep().incidents == ()
+    flip(module.body.weight, 0, 30)
+
+    [incident] = guard.sweep().incidents
+
+    assert incident.finding.what == "body.weight changed in memory, and its sealed value is lost"
+    with pytest.raises(AlteredError):
+        module(INPUT)
 
 
 @pytest.mark.parametrize(

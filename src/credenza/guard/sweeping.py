@@ -18,6 +18,7 @@ from torch import nn
 from credenza.errors import AlteredError, InputError
 from credenza.findings import Figure, Finding, Report, Severity, Where
 from credenza.guard.memory import (
+    Bits,
     Resident,
     Sealed,
     difference,
@@ -38,7 +39,7 @@ class OnTamper(enum.Enum):
     """Put it right at once and serve on. What cannot be put right stops the model."""
 
     STOP = "stop"
-    """Touch nothing, and refuse every call until `Guard.resolve`."""
+    """Touch nothing, and refuse every call until `Guard.resolve`; so too after a failed sweep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,9 @@ class Guard:
         self._key = os.urandom(32)
         self._residents, self._unsealed = _residents(module, sealed)
         self._absent = tuple(sorted(sealed.keys() - tensors_of(module).keys()))
-        self._sealed = {r.name: sealed_bits(r, sealed) for r in self._residents}
-        self._part_from_module()
-        self._digests = {n: digest(bits, self._key, _at_once) for n, bits in self._sealed.items()}
+        self._source = sealed
+        self._copies: dict[str, Bits] = {}
+        self._digests = {r.name: self._take(r) for r in self._residents}
         self._incidents: list[Incident] = []
         self._last_good: float | None = None
         self._refusal: Report | None = None
@@ -202,11 +203,9 @@ class Guard:
             self._incident(finding, resident, on_tamper)
             for finding, resident in self._differences(pause)
         ]
-        report = self._report(tuple(incident.finding for incident in found))
         if not found:
             self._last_good = began
-        elif on_tamper is OnTamper.STOP or not all(incident.restored for incident in found):
-            self._refusal = report
+        report = self._report(tuple(incident.finding for incident in found))
         self._tell(report, found)
         return Sweep(report, tuple(found))
 
@@ -229,32 +228,37 @@ class Guard:
                 yield _finding("parameter-replaced", what, resident.name), resident
             elif digest(resident.bits, self._key, pause) != self._digests[resident.name]:
                 yield self._changed(resident), resident
-        for name in now.keys() - self._unsealed:
+        for name in sorted(now.keys() - self._unsealed):
             yield _finding("parameter-added", f"{name} was not sealed", name), None
 
     def _changed(self, resident: Resident) -> Finding:
-        change = difference(resident.bits, self._sealed[resident.name])
+        sealed = self._sealed(resident)
+        if sealed is None:
+            what = f"{resident.name} changed in memory, and its sealed value is lost"
+            return _finding("parameter-changed", what, resident.name)
+        change = difference(resident.bits, sealed)
         plural = "" if change.changed_bytes == 1 else "s"
-        finding = _finding(
-            "parameter-changed",
-            f"{change.changed_bytes} byte{plural} of {resident.name} changed in memory",
-            resident.name,
-            rows=change.rows,
-        )
+        what = f"{change.changed_bytes} byte{plural} of {resident.name} changed in memory"
         figures = (
             Figure(name="bytes changed", value=change.changed_bytes),
             Figure(name="bits changed", value=change.changed_bits),
             Figure(name="rows changed", value=len(change.rows)),
             Figure(name="size of the tensor", value=resident.bits.nbytes, unit="bytes"),
         )
+        finding = _finding("parameter-changed", what, resident.name, rows=change.rows)
         return replace(finding, figures=figures)
 
     def _incident(
         self, finding: Finding, resident: Resident | None, on_tamper: OnTamper
     ) -> Incident:
+        """Act on a finding at once: a sweep at a small share of a core may take long to its end."""
         found_at = self._clock()
         restored = on_tamper is OnTamper.RESTORE and self._put_right(finding, resident)
-        return Incident(finding, self._last_good, found_at, restored)
+        if not restored:
+            self._refusal = self._report((finding,))
+        incident = Incident(finding, self._last_good, found_at, restored)
+        self._incidents.append(incident)
+        return incident
 
     def _put_right(self, finding: Finding, resident: Resident | None) -> bool:
         """Undo what a finding says, and look again. False where that is not possible."""
@@ -263,10 +267,10 @@ class Guard:
             if name not in self._absent:
                 take_out(self._module, name)
             return name not in tensors_of(self._module) and name not in self._absent
-        sealed = self._sealed[resident.name]
-        if digest(sealed, self._key, _at_once) != self._digests[resident.name]:
-            return False  # the sealed copy was altered as well
-        resident.bits[...] = sealed
+        sealed = self._sealed(resident)
+        if sealed is None:
+            return False
+        resident.bits[...] = sealed  # before it is put back, so that nobody computes with the other
         if not put_back(self._module, resident):
             return False
         held = tensors_of(self._module).get(resident.name)
@@ -289,7 +293,6 @@ class Guard:
         )
 
     def _tell(self, report: Report, incidents: list[Incident]) -> None:
-        self._incidents += incidents
         for incident in incidents:
             if self._record is not None:
                 self._record(incident)
@@ -308,12 +311,26 @@ class Guard:
         if self._refusal is not None:
             raise AlteredError(self._refusal)
 
-    def _part_from_module(self) -> None:
-        """Copy sealed values that share the module's memory: a change would change both."""
-        for resident in self._residents:
-            sealed = self._sealed[resident.name]
-            if np.may_share_memory(sealed, resident.bits):
-                self._sealed[resident.name] = sealed.copy()
+    def _take(self, resident: Resident) -> bytes:
+        """The digest of the sealed value.
+
+        The value itself is kept only where it shares the module's memory, so that one change would
+        change both; any other is read from its source again when it is needed.
+        """
+        sealed = sealed_bits(resident, self._source)
+        if np.may_share_memory(sealed, resident.bits):
+            self._copies[resident.name] = sealed.copy()
+        return digest(sealed, self._key, _at_once)
+
+    def _sealed(self, resident: Resident) -> Bits | None:
+        """The sealed value, read and checked again; None where its source no longer has it."""
+        try:
+            sealed = self._copies.get(resident.name)
+            sealed = sealed_bits(resident, self._source) if sealed is None else sealed
+        except Exception:  # noqa: BLE001  whatever the source does, the model must stop, not the guard
+            return None
+        same = digest(sealed, self._key, _at_once) == self._digests[resident.name]
+        return sealed if same else None
 
 
 def _residents(module: nn.Module, sealed: Sealed) -> tuple[tuple[Resident, ...], frozenset[str]]:
@@ -324,8 +341,9 @@ def _residents(module: nn.Module, sealed: Sealed) -> tuple[tuple[Resident, ...],
     """
     persistent = module.state_dict(keep_vars=True).keys()
     named = tensors_of(module)
-    sources = {id(tensor): name for name, tensor in named.items() if name in sealed}
-    sources_of = {n: n if n in sealed else sources.get(id(t)) for n, t in named.items()}
+    names = frozenset(sealed)
+    sources = {id(tensor): name for name, tensor in named.items() if name in names}
+    sources_of = {n: n if n in names else sources.get(id(t)) for n, t in named.items()}
     kept = tuple(
         Resident.of(
             name,
