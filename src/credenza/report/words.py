@@ -20,7 +20,9 @@ def plain(text: str) -> str:
 
 def verdict(report: Report) -> str:
     """The sentence that sums a report up. It never says that the subject is good."""
-    if report.worst is None:
+    if report.worst is None and not report.covered:
+        sentence = "Nothing was looked at"
+    elif report.worst is None:
         sentence = "No finding under these tests"
     else:
         count = len(report.findings)
