@@ -30,6 +30,9 @@ _DTYPES: Final = {
     "c16": Dtype.C128,
 }
 MOST_DIMENSIONS: Final = 64
+"""numpy's own limit (``NPY_MAXDIMS``)."""
+MOST_ELEMENTS: Final = 1 << 56
+"""Of one tensor, an axis of length 0 counted as 1; sizes in bytes then stay below 2⁶³."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

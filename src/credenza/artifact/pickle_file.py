@@ -9,6 +9,7 @@ from credenza.artifact.interface import Bytes
 from credenza.artifact.model import File, Program, Tensor
 from credenza.artifact.pickle_tensors import Places, find
 from credenza.artifact.pickles import BrokenPickleError, Limits, Pickle, broken, interpret
+from credenza.artifact.zips import is_zip
 from credenza.findings import Where
 
 _SUFFIXES: Final = (".pkl", ".pickle", ".p")
@@ -29,12 +30,14 @@ class PickleFile:
     """
 
     def claims(self, file: Bytes) -> bool:
-        head = file.pread(0, min(2, file.size))
+        head = file.pread(0, min(3, file.size))
         if len(head) < 2:
             return False
         if head[0] == 0x80:
-            return head[1] <= 5 or file.path.lower().endswith(_SUFFIXES)
-        if head[0] not in _OPCODES:
+            # NUL is no opcode, and what follows in safetensors with a header of 128 + 256 n bytes
+            magic = head[1] <= 5 and head[2:] != b"\0"
+            return magic or file.path.lower().endswith(_SUFFIXES)
+        if head[0] not in _OPCODES or is_zip(file):  # P is an opcode too, and PK is a magic
             return False
         return file.path.lower().endswith(_SUFFIXES) or _parses(file)
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from credenza.artifact import numpy_graph, torch_graph
 from credenza.artifact.model import Region, Tensor
-from credenza.artifact.numpy_graph import Array
+from credenza.artifact.numpy_graph import MOST_ELEMENTS, Array
 from credenza.artifact.pickles import Call, Pickle, Value, broken
 from credenza.artifact.pickles.walk import TooManyPathsError, named
 from credenza.artifact.torch_graph import Storage, View
 from credenza.findings import Where
-
-MOST_ELEMENTS: Final = 1 << 56
-"""Of one tensor, an axis of length 0 counted as 1; sizes in bytes then stay below 2⁶³."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,18 @@ class Slice:
         return self.file.pread(self.start + start, length)
 
 
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """The beginning of a file of ``size`` bytes."""
+
+    path: str
+    size: int
+    data: bytes
+
+    def pread(self, start: int, length: int) -> bytes:
+        return Held(self.path, self.data).pread(start, length)
+
+
 def is_zip(file: Bytes) -> bool:
     """True for a file that begins as an archive does, or is an empty one."""
     return file.size >= 4 and file.pread(0, 4) in (b"PK\x03\x04", b"PK\x05\x06")
@@ -86,7 +98,7 @@ def members(file: Bytes) -> tuple[Member, ...]:
     ends = find_end(file)
     listed = sorted(entries(file, ends), key=lambda e: e.header)
     _check_names(file, listed)
-    stops = [e.header for e in listed[1:]] + [ends.directory_start]
+    stops = [*(e.header for e in listed[1:]), ends.directory_start][: len(listed)]
     if (listed[0].header if listed else ends.directory_start) != 0:
         raise refused(file, "zip-gap", "bytes stand before the first member", 0)
     found = [_member(file, e, stop) for e, stop in zip(listed, stops, strict=True)]
@@ -106,6 +118,27 @@ def content(file: Bytes, member: Member, limit: int = MOST_INFLATED) -> Bytes:
         what = f"{member.name} would inflate to {member.size} bytes, and {limit} are held"
         raise refused(file, "zip-bomb", what, member.start)
     return Held(file.path, b"".join(_pieces(file, member)))
+
+
+def opening(file: Bytes, member: Member, length: int) -> Bytes:
+    """A member as a file of its full size, of which only the first ``length`` bytes can be read.
+
+    For headers: nothing behind them is read from disk or inflated.
+    Raises `BrokenPickleError` where not even those inflate.
+    """
+    if not member.deflated:
+        return Slice(file, member.start, member.size)
+    wanted = min(length, member.size)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    fed = file.pread(member.start, min(member.stop - member.start, 2 * length + 1024))
+    try:
+        data = inflater.decompress(fed, max(wanted, 1))
+    except zlib.error as e:
+        raise refused(file, "zip-deflate", f"{member.name}: {e}", member.start) from e
+    if len(data) < wanted:
+        what = f"{member.name} does not inflate to the size that is claimed for it"
+        raise refused(file, "zip-deflate", what, member.start)
+    return _Opening(file.path, member.size, data)
 
 
 def check(file: Bytes, member: Member) -> None:

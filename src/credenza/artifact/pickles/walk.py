@@ -104,6 +104,21 @@ def _leading(root: Value, is_leaf: Callable[[Value], bool]) -> set[int]:
     return leading
 
 
+def persistent(root: Value) -> list[Persistent]:
+    """Every persistent id in the graph, each once."""
+    seen, found = {id(root)}, list[Persistent]()
+    todo = [root]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, Persistent):
+            found.append(node)
+        for child in children(node):
+            if isinstance(child, _NODES) and id(child) not in seen:
+                seen.add(id(child))
+                todo.append(child)
+    return found
+
+
 def _joined(name: str, part: str) -> str:
     return f"{name}.{part}" if name and part else name or part
 
