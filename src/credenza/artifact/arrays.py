@@ -197,7 +197,7 @@ def _inflate(tensor: Tensor, data: Buffer) -> bytes:
 
 
 def _stored(dtype: Dtype) -> np.dtype[Any]:
-    return _NUMPY.get(dtype) or np.dtype(f"u{dtype.bits // 8}")
+    return _NUMPY[dtype] if dtype in _NUMPY else np.dtype(f"u{dtype.bits // 8}")
 
 
 def _elements(tensor: Tensor, region: Buffer, dtype: np.dtype[Any]) -> NDArray[Any]:
