@@ -131,6 +131,7 @@ def entries() -> list[Vector]:
         entry("shape-a-number", "entry", f'{{{f32},"shape":1,"data_offsets":[0,4]}}'),
         entry("shape-of-true", "entry", f'{{{f32},"shape":[true],"data_offsets":[0,4]}}'),
         entry("shape-of-text", "entry", f'{{{f32},"shape":["1"],"data_offsets":[0,4]}}'),
+        shaped("shape-nested-600-deep", "entry", "F32", "[" * 600 + "]" * 600, 4),
         shaped("dtype-unknown", "dtype", "F128", "[1]", 16),
         shaped("dtype-lower-case", "dtype", "f32", "[1]", 4),
         shaped("dtype-complex-128", "dtype", "C128", "[1]", 16),

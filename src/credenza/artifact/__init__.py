@@ -16,7 +16,12 @@ from credenza.artifact.arrays import array, bits_from_region, decoded, from_regi
 from credenza.artifact.folder import SEAL_NAME, Listed, OpenFile, check_path, files, open_bytes
 from credenza.artifact.interface import Bytes, Held, Reader
 from credenza.artifact.model import Artifact, Dtype, File, Program, Region, Tensor
+from credenza.artifact.npy import Npy
+from credenza.artifact.npz import Npz
+from credenza.artifact.pickle_file import PickleFile
 from credenza.artifact.safetensors import Safetensors
+from credenza.artifact.torch_legacy import TorchLegacy
+from credenza.artifact.torch_zip import TorchZip
 from credenza.errors import MalformedError
 from credenza.findings import Finding, Severity, Where
 
@@ -47,6 +52,11 @@ __all__ = [
 ]
 
 READERS: Final[tuple[Reader, ...]] = (
+    TorchLegacy(),
+    PickleFile(),
+    TorchZip(),
+    Npz(),
+    Npy(),
     Safetensors(),
     plain.PYTHON,
     plain.BYTECODE,
@@ -56,10 +66,10 @@ READERS: Final[tuple[Reader, ...]] = (
     plain.Config(),
     plain.Plain(),
 )
-"""The first that claims a file reads it. Formats known by their content come before those known
-by a name, since a name is the attacker's to choose."""
+"""The first that claims a file reads it. Those that can hold programs come first, and code by its
+name comes after them: a pickle is a pickle under any name."""
 
-_FORMAT_OF_NAME: Final = {".safetensors": "safetensors"}
+_FORMAT_OF_NAME: Final = {".safetensors": "safetensors", ".npy": "npy", ".npz": "npz"}
 """Names that promise a format without code. A file that breaks the promise is refused."""
 
 
@@ -102,13 +112,14 @@ def _read_listed(root: Path, relative: str) -> File:
 def _check_promise(file: File) -> None:
     for suffix, promised in _FORMAT_OF_NAME.items():
         if file.path.lower().endswith(suffix) and file.format != promised:
+            runs = ", ".join(ascii(p.name)[1:-1] for p in file.programs[:8] if not p.allowed)
             raise MalformedError(
                 Finding(
                     rule="artifact.false-name",
-                    severity=Severity.HIGH,
+                    severity=Severity.CRITICAL if runs else Severity.HIGH,
                     what="the name promises a format that the content does not have",
                     where=Where(file=file.path),
                     expected=promised,
-                    found=file.format,
+                    found=f"{file.format}, which would run {runs}" if runs else file.format,
                 )
             )

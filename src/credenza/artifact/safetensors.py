@@ -32,6 +32,7 @@ MOST_AXES = 64
 """numpy's own limit (``NPY_MAXDIMS``)."""
 
 _LENGTH = 8
+_MOST_SHOWN = 120  # characters of a header in a finding
 _LARGEST = (1 << 64) - 1
 _METADATA = "__metadata__"
 _INTEGERS = frozenset({int})  # JSON's true and false are no numbers, though Python's bool is
@@ -115,24 +116,12 @@ def _header(file: Bytes) -> _Header:
     length = int.from_bytes(file.pread(0, _LENGTH), "little")
     if not 2 <= length <= LONGEST_HEADER:
         where = Where(file=file.path, start=0, stop=_LENGTH)
-        wanted = f"2 to {LONGEST_HEADER} bytes"
-        _refuse(
-            "safetensors-header-length",
-            "the header has an impossible length",
-            where,
-            wanted,
-            f"{length}",
-        )
+        what, wanted = "the header has an impossible length", f"2 to {LONGEST_HEADER} bytes"
+        _refuse("safetensors-header-length", what, where, wanted, f"{length}")
     if _LENGTH + length > file.size:
         where = Where(file=file.path, start=_LENGTH, stop=file.size)
-        wanted = f"{_LENGTH + length} bytes"
-        _refuse(
-            "safetensors-truncated",
-            "the file ends inside its header",
-            where,
-            wanted,
-            f"{file.size}",
-        )
+        what, wanted = "the file ends inside its header", f"{_LENGTH + length} bytes"
+        _refuse("safetensors-truncated", what, where, wanted, f"{file.size}")
     data = file.pread(_LENGTH, length)
     if not data.startswith(b"{"):
         where = Where(file=file.path, start=_LENGTH, stop=_LENGTH + 1)
@@ -262,15 +251,12 @@ def _metadata(header: _Header, member: _Member) -> tuple[tuple[str, str], ...]:
 def _tensor(header: _Header, member: _Member) -> Tensor:
     entry = member.value
     if not isinstance(entry, dict) or entry.keys() != _FIELDS:
-        found = ", ".join(sorted(entry)) if isinstance(entry, dict) else type(entry).__name__
         what = "a tensor's entry has other members than it must"
-        _refuse_member(header, member, "safetensors-entry", what, ", ".join(sorted(_FIELDS)), found)
+        _refuse_member(header, member, "safetensors-entry", what, ", ".join(sorted(_FIELDS)))
     dtype = _LABELS.get(entry["dtype"]) if isinstance(entry["dtype"], str) else None
     if dtype is None:
         what = "the element type is not one of safetensors"
-        _refuse_member(
-            header, member, "safetensors-dtype", what, "F32, BF16, …", ascii(entry["dtype"])[:60]
-        )
+        _refuse_member(header, member, "safetensors-dtype", what, "F32, BF16, …")
     shape = _numbers(header, member, "shape")
     begin, end = _offsets(header, member)
     _check_size(header, member, dtype, shape, end - begin)
@@ -282,7 +268,7 @@ def _numbers(header: _Header, member: _Member, field: str) -> tuple[int, ...]:
     value = member.value[field]
     if type(value) is not list or not {*map(type, value)} <= _INTEGERS:
         what = f"{field} is not a list of numbers"
-        _refuse_member(header, member, "safetensors-entry", what, "[0, 1, …]", ascii(value)[:60])
+        _refuse_member(header, member, "safetensors-entry", what, "[0, 1, …]")
     return tuple(value)
 
 
@@ -290,9 +276,7 @@ def _offsets(header: _Header, member: _Member) -> tuple[int, int]:
     offsets = _numbers(header, member, "data_offsets")
     if len(offsets) != 2 or offsets[0] > offsets[1]:
         what = "the offsets are not a beginning and an end"
-        _refuse_member(
-            header, member, "safetensors-offsets", what, "[begin, end]", f"{list(offsets)}"[:60]
-        )
+        _refuse_member(header, member, "safetensors-offsets", what, "[begin, end]")
     begin, end = offsets
     size = header.end - header.data
     if end > size:
@@ -309,7 +293,7 @@ def _check_size(
     if len(shape) > MOST_AXES or math.prod(filter(None, shape)) > MOST_ELEMENTS:
         what = "the shape is too large to compute with"
         wanted = f"up to {MOST_AXES} axes and {MOST_ELEMENTS} elements"
-        _refuse_member(header, member, "safetensors-shape", what, wanted, f"{list(shape)}"[:60])
+        _refuse_member(header, member, "safetensors-shape", what, wanted)
     bits = math.prod(shape) * dtype.bits
     if bits % 8:
         what = "the elements do not fill whole bytes"
@@ -350,6 +334,7 @@ def _check_layout(header: _Header, tensors: tuple[Tensor, ...]) -> None:
 def _refuse_member(
     header: _Header, member: _Member, rule: str, what: str, expected: str, found: str = ""
 ) -> NoReturn:
+    """Refuse a member; what was found is, unless it is said, how the header writes it."""
     name = member.name if member.name.isprintable() else ascii(member.name)
     where = Where(
         file=header.path,
@@ -357,7 +342,8 @@ def _refuse_member(
         stop=header.byte(member.stop),
         tensor=name,
     )
-    _refuse(rule, what, where, expected, found or ascii(member.name)[:60])
+    written = header.text[member.start : min(member.stop, member.start + _MOST_SHOWN)]
+    _refuse(rule, what, where, expected, found or ascii(written))
 
 
 def _refuse_text(header: _Header, at: int, expected: str) -> NoReturn:
