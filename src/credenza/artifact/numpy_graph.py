@@ -79,10 +79,10 @@ def _array(shape: Value, dtype: Value, fortran: bool, buffer: Value) -> Array | 
     element = _element(dtype)
     if sizes is None:
         return "an array without a readable shape"
+    if isinstance(buffer, List):
+        return "an array of Python objects"
     if isinstance(element, str):
         return f"an array of {element}"
-    if isinstance(buffer, List):
-        return "an array of objects"
     if not isinstance(buffer, Span) or not buffer.raw:
         return "an array whose bytes are written as text, not as they are"
     return Array(
