@@ -76,20 +76,20 @@ def array(call: Call) -> Array | str:
 
 def _array(shape: Value, dtype: Value, fortran: bool, buffer: Value) -> Array | str:
     sizes = dimensions(shape)
-    element = _element(dtype)
+    known = _element(dtype)
     if sizes is None:
         return "an array without a readable shape"
     if isinstance(buffer, List):
         return "an array of Python objects"
-    if isinstance(element, str):
-        return f"an array of {element}"
+    if isinstance(known, str):
+        return f"an array of {known}"
     if not isinstance(buffer, Span) or not buffer.raw:
         return "an array whose bytes are written as text, not as they are"
     return Array(
-        dtype=element[0],
+        dtype=known[0],
         shape=sizes,
         fortran=fortran and len(sizes) > 1,
-        byteorder=element[1],
+        byteorder=known[1],
         span=buffer,
     )
 

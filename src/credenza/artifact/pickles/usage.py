@@ -205,6 +205,11 @@ def _rebuilt(args: tuple[Value, ...]) -> bool:
     return not nested and not call_problem(inner) and not _sets_dunder(args[3])
 
 
+def _stated(args: tuple[Value, ...]) -> bool:
+    """``data, requires_grad, hooks, state``: torch sets the state's keys as attributes."""
+    return len(args) == 4 and not _sets_dunder(args[3])
+
+
 def _module(value: Value) -> str:
     return value.module if isinstance(value, Global) else ""
 
@@ -219,5 +224,6 @@ _ARGUMENTS: dict[str, Callable[[tuple[Value, ...]], bool]] = {
     "a listed class": _plain_class,
     "a built-in type": _factory,
     "a listed rebuild": _rebuilt,
+    "a plain state": _stated,
 }
 ARGUMENT_WORDS = frozenset(_ARGUMENTS)
