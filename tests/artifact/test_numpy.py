@@ -73,7 +73,7 @@ def test_npy_reads_as_numpy_does(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     path.write_bytes(npy(ARRAYS[name]))
     artifact = open_artifact(path)
-    found = array(artifact, artifact.tensor("array"))
+    found = array(artifact, artifact.tensor("a"))
     assert np.array_equal(found, np.load(path))
     assert found.shape == ARRAYS[name].shape
     assert artifact.files[0].unread == ()

@@ -14,18 +14,15 @@ import functools
 import math
 import zlib
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from credenza.artifact.folder import open_bytes
-from credenza.artifact.model import Artifact, Dtype, Tensor
+from credenza.artifact.model import Artifact, Buffer, Dtype, Tensor
 from credenza.errors import InputError, MalformedError
 from credenza.findings import Finding, Severity, Where
-
-Buffer: TypeAlias = bytes | bytearray | memoryview
-"""Bytes in memory; a loader's private ones are writable, those of a file are not."""
 
 MOST_REPEATED: Final = 1 << 30
 """In bytes: how large a tensor may become by repeating its bytes (a stride of 0, or overlaps)."""

@@ -7,8 +7,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from credenza.errors import InputError
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+"""Bytes in memory; a loader's private ones are writable, those of a file are not."""
 
 
 class Dtype(enum.Enum):

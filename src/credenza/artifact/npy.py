@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import Any, Final, final
 
 from credenza.artifact.interface import Bytes
@@ -25,8 +26,6 @@ MOST_HEADER: Final = 10_000
 _KEYS: Final = {"descr", "fortran_order", "shape"}
 _LENGTH_BYTES: Final = {b"\x01\x00": 2, b"\x02\x00": 4, b"\x03\x00": 4}
 _START: Final = len(MAGIC) + 2
-NAME: Final = "array"
-"""What the one tensor of an ``.npy`` file is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +50,7 @@ class Content:
 @final
 @dataclass(frozen=True, slots=True)
 class Npy:
-    """Reads an .npy file. Its one tensor is called `NAME`."""
+    """Reads an .npy file. Its one tensor has the file's name, without folders and ``.npy``."""
 
     def claims(self, file: Bytes) -> bool:
         head = file.pread(0, min(file.size, len(MAGIC)))
@@ -59,7 +58,7 @@ class Npy:
 
     def read(self, file: Bytes) -> File:
         whole = Region(start=0, stop=file.size, nbytes=file.size)
-        found = contents(file, whole, NAME)
+        found = contents(file, whole, PurePosixPath(file.path).stem)
         return File(
             path=file.path,
             size=file.size,
@@ -92,17 +91,17 @@ def contents(file: Bytes, outer: Region, name: str) -> Content:
             expected=f"{size} bytes",
             found=f"{file.size - header.stop}",
         )
-    tensor = _tensor(file, outer, header, dtype)
-    return Content(tensor=replace(tensor, name=name, byteorder=byteorder))
+    tensor = _tensor(file, outer, header, name, dtype)
+    return Content(tensor=replace(tensor, byteorder=byteorder))
 
 
-def _tensor(file: Bytes, outer: Region, header: Header, dtype: Dtype) -> Tensor:
+def _tensor(file: Bytes, outer: Region, header: Header, name: str, dtype: Dtype) -> Tensor:
     """The tensor as bytes of the outer file; of a compressed one, with an offset behind it."""
     raw = outer.encoding == "raw"
     size = file.size - header.stop
     data = Region(start=outer.start + header.stop, stop=outer.stop, nbytes=size)
     return Tensor(
-        name=NAME,
+        name=name,
         dtype=dtype,
         shape=header.shape,
         file=file.path,

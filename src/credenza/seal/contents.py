@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
-from credenza.artifact import Tensor, decoded, from_region
-from credenza.artifact.arrays import Buffer
+from credenza.artifact.model import Buffer, Tensor
 from credenza.errors import InputError
 from credenza.seal.tree import Seal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Contents = dict[tuple[str, int], memoryview]
 """Verified bytes in private memory, by file and by the segment's first byte in it."""
@@ -47,6 +47,8 @@ class VerifiedBytes:
 
         Raises `InputError` where two files hold a tensor of the same name.
         """
+        from credenza.artifact import decoded  # with numpy, which verifying alone does not need
+
         found: dict[str, tuple[Tensor, Buffer]] = {}
         for file in self.sealed.seal.files:
             for tensor in file.tensors:
@@ -60,4 +62,6 @@ class VerifiedBytes:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Each tensor's values by its name; see `load`."""
+        from credenza.artifact import from_region
+
         return {name: from_region(t, data) for name, (t, data) in self.regions().items()}

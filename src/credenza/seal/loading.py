@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
 from credenza.attest import Trust, Verified
 from credenza.seal import verifying
 from credenza.seal.contents import Sealed, VerifiedBytes
@@ -15,6 +13,7 @@ from credenza.seal.signing import read_seal
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
 
 
 def verify(path: Path | str, trust: Trust, *, progress: Progress | None = None) -> Verified[Sealed]:

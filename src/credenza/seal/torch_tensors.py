@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from credenza.artifact import Dtype, Tensor, bits_from_region, from_region
-from credenza.artifact.arrays import Buffer
+from credenza.artifact.model import Buffer
 from credenza.errors import InputError, MissingExtraError
 from credenza.seal.contents import VerifiedBytes
 
