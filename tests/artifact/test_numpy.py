@@ -133,7 +133,7 @@ def test_other_elements_are_said_and_not_guessed(value: NDArray[Any]) -> None:
 def test_objects_inside_a_structure_are_a_pickle() -> None:
     value = np.zeros(1, dtype=[("n", "i4"), ("o", object)])
     found = Npy().read(Held("a.npy", npy(value)))
-    assert found.unread == ("array: an array of Python objects",)
+    assert found.unread == ("a: an array of Python objects",)
     assert found.programs
 
 
