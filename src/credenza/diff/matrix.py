@@ -1,0 +1,136 @@
+"""Tensors as matrices that are read a block of rows at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from credenza.artifact import Artifact, Dtype, Region, Tensor, bits_from_region, from_region, raw
+
+_BLOCK: Final = 1 << 20
+"""Elements that are held at once: 8 MiB as float64, of a few arrays each."""
+
+_REAL: Final = {Dtype.C64: Dtype.F32, Dtype.C128: Dtype.F64}
+
+
+class Matrix(Protocol):
+    """A tensor as rows along its first axis; what has no second axis has one column.
+
+    ``sliceable`` is false where any block costs as much to read as all rows together.
+    """
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def columns(self) -> int: ...
+
+    @property
+    def dtype(self) -> Dtype: ...
+
+    @property
+    def sliceable(self) -> bool: ...
+
+    def block(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Rows ``start`` to ``stop``: their bits as unsigned integers, and their values.
+
+        Both are (stop - start, columns).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """The same rows of two matrices, from row ``start`` on."""
+
+    start: int
+    old_bits: NDArray[Any]
+    new_bits: NDArray[Any]
+    old: NDArray[np.float64]
+    new: NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A tensor of an artefact. A complex number counts as two columns."""
+
+    artifact: Artifact
+    tensor: Tensor
+
+    @property
+    def rows(self) -> int:
+        return self.tensor.shape[0] if self.tensor.shape else 1
+
+    @property
+    def columns(self) -> int:
+        return math.prod(self.tensor.shape[1:]) * (2 if self.tensor.dtype in _REAL else 1)
+
+    @property
+    def dtype(self) -> Dtype:
+        return _REAL.get(self.tensor.dtype, self.tensor.dtype)
+
+    @property
+    def sliceable(self) -> bool:
+        t = self.tensor
+        contiguous = tuple(math.prod(t.shape[i + 1 :]) for i in range(len(t.shape)))
+        laid_out = t.strides in ((), contiguous)
+        return laid_out and t.dtype.bits % 8 == 0 and t.region.encoding == "raw"
+
+    def block(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        if (start, stop) == (0, self.rows):
+            return self._read(self.tensor)
+        return self._read(_rows(self.tensor, start, stop))
+
+    def _read(self, tensor: Tensor) -> tuple[NDArray[Any], NDArray[Any]]:
+        data = raw(self.artifact, tensor)
+        held = dataclasses.replace(
+            tensor,
+            dtype=self.dtype,
+            shape=(tensor.shape[0] if tensor.shape else 1, self.columns),
+            region=Region(start=0, stop=len(data), nbytes=len(data)),
+            offset=0,
+            strides=(),
+            byteorder="little",
+        )
+        return bits_from_region(held, data), from_region(held, data)
+
+
+def blocks(old: Matrix, new: Matrix) -> Iterator[Block]:
+    """Both matrices, of one shape, a block of rows at a time, in order."""
+    step = max(1, _BLOCK // max(1, old.columns))
+    if not (old.sliceable and new.sliceable):
+        step = max(1, old.rows)
+    for start, stop in itertools.pairwise([*range(0, old.rows, step), old.rows]):
+        old_bits, was = old.block(start, stop)
+        new_bits, now = new.block(start, stop)
+        with np.errstate(invalid="ignore"):  # signalling NaNs
+            yield Block(start, old_bits, new_bits, was.astype(np.float64), now.astype(np.float64))
+
+
+def same(old: Matrix, new: Matrix) -> bool:
+    """Whether two matrices are bit by bit the same: type, shape and elements."""
+    if (old.dtype, old.rows, old.columns) != (new.dtype, new.rows, new.columns):
+        return False
+    return all(np.array_equal(b.old_bits, b.new_bits) for b in blocks(old, new))
+
+
+def _rows(tensor: Tensor, start: int, stop: int) -> Tensor:
+    """Those rows of a contiguous tensor, as a tensor whose region holds nothing else."""
+    row = math.prod(tensor.shape[1:]) * tensor.dtype.bits // 8
+    first = tensor.region.start + tensor.offset
+    begin, end = first + start * row, first + stop * row
+    return dataclasses.replace(
+        tensor,
+        shape=(stop - start, *tensor.shape[1:]),
+        region=Region(start=begin, stop=end, nbytes=end - begin),
+        offset=0,
+        strides=(),
+    )
