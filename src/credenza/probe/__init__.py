@@ -1,0 +1,28 @@
+"""Does a model behave as if it were poisoned, given a few hundred trusted samples.
+
+What a user types: docs/probe.md. Needs the extra ``torch``.
+"""
+
+from credenza.probe.canaries import ConfusionCanaries, canaries_needed
+from credenza.probe.interface import Detector, Outcome
+from credenza.probe.inversion import Trigger
+from credenza.probe.population import Calibration, Twin, architecture, shipped
+from credenza.probe.probing import probe
+from credenza.probe.triggers import TriggerSearch
+from credenza.verbs import callable_room
+
+__all__ = [
+    "Calibration",
+    "ConfusionCanaries",
+    "Detector",
+    "Outcome",
+    "Trigger",
+    "TriggerSearch",
+    "Twin",
+    "architecture",
+    "canaries_needed",
+    "probe",
+    "shipped",
+]
+
+callable_room(__name__)
