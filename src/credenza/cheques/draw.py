@@ -328,7 +328,8 @@ def _start(line: FloatArray, glyph: FloatArray, spacing: float) -> int:
     starts = np.where(glyph > 0.1, np.arange(glyph.shape[1]), far).min(axis=1)
     needed = int((ndimage.maximum_filter1d(ends, _KERNING_ROWS) - starts).max())
     # Never more than half over its neighbour: a reader could not tell such two apart.
-    return max(needed + math.ceil(spacing), line.shape[1] - glyph.shape[1] // 2, 0)
+    least: int = max(line.shape[1] - glyph.shape[1] // 2, 0)
+    return max(needed + math.ceil(spacing), least)
 
 
 def _type(
