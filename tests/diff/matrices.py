@@ -22,11 +22,11 @@ class Held:
 
     @property
     def rows(self) -> int:
-        return self.array.shape[0]
+        return len(self.array)
 
     @property
     def columns(self) -> int:
-        return self.array.shape[1]
+        return len(self.array[0])
 
     @property
     def dtype(self) -> Dtype:

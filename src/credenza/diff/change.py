@@ -97,8 +97,8 @@ class Change:
 
     @property
     def carrying(self) -> tuple[int, ...]:
-        """The changed rows that moved further than rounding explains; all, if that is unknown."""
-        if self.spectrum is None:
+        """The changed rows: of a change of rank 1, those that rounding does not explain."""
+        if self.spectrum is None or self.rank != 1:
             return self.changed_rows
         far = np.abs(self.spectrum.along) > self.spectrum.tolerance
         return tuple(row for row, is_far in zip(self.changed_rows, far, strict=True) if is_far)

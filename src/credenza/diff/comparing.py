@@ -101,9 +101,10 @@ def _by_name(artifact: Artifact) -> dict[tuple[str, str], Tensor]:
 
 
 def _comparable(a: Tensor, b: Tensor) -> bool:
-    """Element by element: one shape, and both real or of one type, since one may be complex."""
-    types = {a.dtype, b.dtype}
-    return a.shape == b.shape and (len(types) == 1 or not types & {Dtype.C64, Dtype.C128})
+    """Element by element: one shape, and of one type unless both are real and not empty."""
+    if a.shape != b.shape or a.dtype is b.dtype:
+        return a.shape == b.shape
+    return b.size > 0 and not {a.dtype, b.dtype} & {Dtype.C64, Dtype.C128}
 
 
 def _compared(
@@ -146,13 +147,13 @@ def _pointed(seen: _Seen) -> Finding:
 
 def _spread(group: Sequence[_Seen]) -> Finding:
     names = ", ".join(s.tensor.name for s in group[:_NAMED])
-    more = len(group) - _NAMED
+    if len(group) > _NAMED:
+        names += f" and {len(group) - _NAMED} more"
     most = max(group, key=lambda s: s.change.relative)
     return Finding(
         rule=group[0].kind.rule,
         severity=group[0].kind.severity,
-        what=f"{len(group)} tensors: {group[0].words}",
-        found=f"{names} and {more} more" if more > 0 else names,
+        what=f"{len(group)} tensors ({names}): {group[0].words}",
         figures=(
             Figure(
                 name="largest relative change",

@@ -48,7 +48,7 @@ class NonFinite:
     def words(self, change: Change) -> str | None:
         if change.non_finite <= 0:
             return None
-        return f"{change.non_finite} elements more are NaN or infinite than were"
+        return f"elements that are NaN or infinite: {change.non_finite} more than before"
 
 
 @final
@@ -71,9 +71,11 @@ class BitFlips:
         few = change.changed <= max(1, self.most * change.size)
         if not few or change.single_bits != change.changed or change.changed == 0:
             return None
-        text = f"{_count(change.changed, 'element')} changed, each by a single bit"
+        many = change.changed > 1
+        text = f"{change.changed} element{'s' if many else ''} changed by a single bit"
+        text += " each" if many else ""
         if change.exponents:
-            text += f", {change.exponents} of them in the exponent"
+            text += f", {change.exponents} of them in the exponent" if many else " of the exponent"
         return f"{text}; the largest change is {change.largest:.3g}"
 
 
@@ -113,7 +115,8 @@ class RowEdit:
 
     def words(self, change: Change) -> str | None:
         few = len(change.carrying) <= self.most * change.rows
-        if not _has_rank_one(change) or not few or not change.parallel:
+        cleared = change.zeroed == change.changed  # a row that was pruned: see `FewRows`
+        if not _has_rank_one(change) or not few or not change.parallel or cleared:
             return None
         return (
             f"{_rows(change)} of {change.rows} carry all of the change, and moved along "
@@ -319,8 +322,6 @@ def _is_rounding(change: Change) -> bool:
 
 def _rows(change: Change) -> str:
     rows = change.carrying
+    if len(rows) == 2:
+        return f"rows {rows[0]} and {rows[1]}"
     return f"row{'s' if len(rows) > 1 else ''} {spans(rows)}"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"

@@ -25,7 +25,8 @@ class Spectrum:
 
     ``direction`` is the first right singular vector v (columns,), and ``along`` = Δv for the
     changed rows. ``rest`` is the energy Σσ² that no value of ``values`` accounts for: 0 for an
-    exact decomposition. ``tolerance`` is what rounding alone can raise a singular value to.
+    exact decomposition. ``tolerance`` is what rounding alone, the tensor's or ours, can raise a
+    singular value to.
     """
 
     values: NDArray[np.float64]
@@ -65,7 +66,8 @@ def spectrum(
     if min(shape) <= _EXACT_SIDE and shape[0] * shape[1] <= _EXACT_SIZE:
         delta = np.concatenate([d for _, d in _deltas(old, new, changed)])
         u, s, vt = np.linalg.svd(delta, full_matrices=False)
-        return Spectrum(s, vt[0], u[:, 0] * s[0], energy, 0.0, tolerance)
+        floor = max(tolerance, _floor(shape, s))
+        return Spectrum(s, vt[0], u[:, 0] * s[0], energy, 0.0, floor)
     probes = np.random.default_rng(0).standard_normal((new.columns, _SKETCH))
     sketch = np.concatenate([d @ probes for _, d in _deltas(old, new, changed)])
     basis, _ = np.linalg.qr(sketch)
@@ -76,7 +78,13 @@ def spectrum(
     rest = max(0.0, energy - float((s**2).sum()))
     # Sums of as many squares as there are elements agree to some 1e-12 of themselves.
     rest = rest if rest > 1e-12 * energy else 0.0
-    return Spectrum(s, vt[0], basis @ u[:, 0] * s[0], energy, rest, tolerance)
+    floor = max(tolerance, _floor(shape, s))
+    return Spectrum(s, vt[0], basis @ u[:, 0] * s[0], energy, rest, floor)
+
+
+def _floor(shape: tuple[int, int], values: NDArray[np.float64]) -> float:
+    """What the decomposition itself may err by: max(m, n) · ε · σ₁, as in numpy's matrix_rank."""
+    return max(shape) * float(np.finfo(np.float64).eps) * float(values[0])
 
 
 def _deltas(
