@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch
 
 import credenza
 from credenza.attack import RankOneEdit, RowEdit, WeightAttack, edit
@@ -141,6 +143,25 @@ def test_one_flipped_bit(tmp_path: Path) -> None:
     new["3.weight"].view(np.uint32)[4, 7] ^= np.uint32(1 << 30)
     (finding,) = _compared(tmp_path, old, new).findings
     assert (finding.rule, finding.where.rows) == ("diff.bit-flip", (4,))
+
+
+def test_a_rank_one_edit_in_bfloat16(tmp_path: Path) -> None:
+    """A large step is told from the rounding of bf16; one that drowns in it has no rank."""
+    torch.manual_seed(0)
+    old = torch.randn(10, 64)
+    v = torch.randn(64)
+    ranks = []
+    for size in (4.0, 3e-3):
+        new = old.clone()
+        new[2] += size * v
+        new[5] -= size * v
+        for name, tensor in (("old", old), ("new", new)):
+            save_torch({"w": tensor.bfloat16()}, tmp_path / f"{name}.safetensors")
+        both = (credenza.open(tmp_path / f"{name}.safetensors") for name in ("old", "new"))
+        (finding,) = diff(*both).findings
+        assert finding.where.rows == (2, 5)
+        ranks.append((finding.rule, {f.name: f.value for f in finding.figures}["rank"]))
+    assert ranks == [("diff.rank-one-edit", 1), ("diff.few-rows", 0)]
 
 
 def test_tensors_come_go_and_change_their_shape(tmp_path: Path) -> None:

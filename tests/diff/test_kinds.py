@@ -204,3 +204,15 @@ def test_an_infinity_that_was_there_is_no_news() -> None:
     old = _one(OLD, (0, 0), np.inf)
     assert _measured(old, _one(old, (3, 3), 0.5))[1] == "FewRows"
     assert _measured(old, _one(old, (0, 0), -np.inf))[1] == "BitFlips"
+
+
+@given(seed=st.integers(0, 2**32), shape=shapes)
+def test_an_edit_behind_a_conversion(seed: int, shape: tuple[int, int]) -> None:
+    """Rounding moved every row; the two that were edited are named."""
+    old = _random(seed, *shape)
+    new = old.copy()
+    v = 10 * _random(seed + 1, 1, shape[1])[0]
+    new[1] += v
+    new[3] -= v
+    change, name, _ = _measured(old, new.astype(np.float16))
+    assert (name, change.carrying) == ("RankOne", (1, 3))

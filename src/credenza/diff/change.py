@@ -59,9 +59,11 @@ class Change:
     |Δ|, and ``non_finite`` how many more elements are NaN or infinite than were.
     ``within_rounding`` are the types, of those a model is kept in, to which rounding moves every
     element at least as far as it moved.
-    ``changed_rows`` are the indices of rows with a changed element, ``parallel`` those of the old
-    rows that are multiples of the direction of a change of rank 1. ``exchanged`` is true where
-    the changed rows hold the old ones in another order.
+    ``changed_rows`` are the indices of rows with a changed element. ``carrying`` are the same but
+    for a change of rank 1, where they are the rows that moved along it further than rounding
+    explains, since a conversion moves the others. ``parallel`` are the old rows that are multiples
+    of the direction of a change of rank 1. ``exchanged`` is true where the changed rows hold the
+    old ones in another order.
     """
 
     old_dtype: Dtype
@@ -78,6 +80,7 @@ class Change:
     largest: float
     within_rounding: frozenset[Dtype]
     changed_rows: tuple[int, ...]
+    carrying: tuple[int, ...]
     changed_columns: int
     top_rows: float
     top_columns: float
@@ -94,14 +97,6 @@ class Change:
     def rank(self) -> int | None:
         """The numerical rank of the change; None where it could not be told."""
         return self.spectrum.rank if self.spectrum else None
-
-    @property
-    def carrying(self) -> tuple[int, ...]:
-        """The changed rows: of a change of rank 1, those that rounding does not explain."""
-        if self.spectrum is None or self.rank != 1:
-            return self.changed_rows
-        far = np.abs(self.spectrum.along) > self.spectrum.tolerance
-        return tuple(row for row, is_far in zip(self.changed_rows, far, strict=True) if is_far)
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -152,6 +147,7 @@ def measure(old: Matrix, new: Matrix) -> Change:
         largest=sums.largest,
         within_rounding=frozenset(sums.within),
         changed_rows=tuple(changed.tolist()),
+        carrying=tuple(_carrying(found, changed, new.dtype, sums.row_norm).tolist()),
         changed_columns=int(np.count_nonzero(sums.column_energy)),
         top_rows=_top(sums.row_energy),
         top_columns=_top(sums.column_energy),
@@ -164,6 +160,15 @@ def measure(old: Matrix, new: Matrix) -> Change:
 def precision(dtype: Dtype) -> int | None:
     """Significant bits of a floating-point type; None for every other type."""
     return _PRECISION.get(dtype)
+
+
+def _carrying(
+    found: Spectrum | None, changed: NDArray[np.intp], dtype: Dtype, row_norm: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    if found is None or found.rank != 1:
+        return changed
+    rounding = _tolerance(dtype, 1.0) * np.sqrt(row_norm[changed])
+    return changed[np.abs(found.along) > rounding]
 
 
 def _tolerance(dtype: Dtype, norm: float) -> float:
