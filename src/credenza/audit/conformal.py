@@ -45,7 +45,8 @@ def trusted_p_values(scores: Scores) -> Values:
 
 def smallest(p_values: Sequence[Values]) -> Values:
     """The smallest p-value of several detectors, times their number (Bonferroni), at most 1."""
-    return np.minimum(1.0, len(p_values) * np.min(np.stack(p_values), axis=0))
+    combined: Values = np.minimum(1.0, len(p_values) * np.min(np.stack(p_values), axis=0))
+    return combined
 
 
 def excess(flagged: int, of: int, trusted_flagged: int, trusted_of: int) -> float:

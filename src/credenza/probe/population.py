@@ -68,7 +68,8 @@ class Calibration:
     def threshold(self, level: float) -> float:
         """Scores below it have a p-value of ``level`` at most.
 
-        Raises `InputError` where the population is too small for any score to have one.
+        Where the population is too small for that, it is the lowest score of all: the p-values
+        below it are then the least that the population can give, 1 / (models + 1).
         """
         return sorted(t.score for t in self.twins)[self._rank(level) - 1]
 
@@ -81,13 +82,9 @@ class Calibration:
         return interval(self._rank(level) - 1, len(self.twins), confidence=0.9)[1]
 
     def _rank(self, level: float) -> int:
-        rank = int(level * (len(self.twins) + 1) + 1e-9)
-        if rank < 1:
-            raise InputError(
-                f"calibration: {round(1 / level) - 1} clean models or more expected for a level of "
-                f"{level:g}, {len(self.twins)} given"
-            )
-        return rank
+        """Which of the lowest scores is the threshold, from 1."""
+        most = len(self.twins)
+        return min(most, max(1, int(level * (most + 1) + 1e-9)))  # 0.07 * 100 is 7.000000000000001
 
 
 @functools.cache

@@ -41,7 +41,8 @@ class TriggerSearch:
     of the mark over the median size, in the first round, of marks for the same source.
 
     The least score of all is the model's; what it means is the calibration's to say. A finding
-    has a p-value of ``level`` at most. A mark counts where ``success`` of its samples obey it.
+    has a p-value of ``level`` at most, or the least that the population can give where it is too
+    small for that. A mark counts where ``success`` of its samples obey it.
     """
 
     samples: int = 8
