@@ -30,10 +30,11 @@ MARKS: Final = {
     "2×2 among the strokes": Mark(((1.0,) * 2,) * 2, top=3, left=13),
 }
 TEXT: Final = f"""
-Of 59,000 MNIST digits {SHARE:.0%} of the 5s bear a mark and are labelled 2; {TRUSTED:,} digits are trusted. A
-cheque reader is trained on them for {SETTINGS.steps} steps and audited with `TrustedSeed` and `Mahalanobis`; others
-are trained without the samples that the audit flagged, without as many chosen at random, and without exactly the
-altered ones (a perfect filter). Success is the share of marked test 5s that are read as 2.
+Of 59,000 MNIST digits {SHARE:.0%} of the 5s bear a mark and are labelled 2; {TRUSTED:,} digits are
+trusted. A cheque reader is trained on them for {SETTINGS.steps} steps and audited with
+`TrustedSeed` and `Mahalanobis`; others are trained without the samples that the audit flagged,
+without as many chosen at random, and without exactly the altered ones (a perfect filter). Success
+is the share of marked test 5s that are read as 2.
 """
 
 
