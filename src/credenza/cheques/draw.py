@@ -65,8 +65,8 @@ class Hand:
 
     size: Range = (22.0, 31.0)
     aspect: Range = (0.85, 1.15)
-    stroke: Range = (0.3, 0.6)
-    slant: Range = (-0.12, 0.3)
+    stroke: Range = (0.25, 0.48)
+    slant: Range = (-0.1, 0.25)
     spacing: Range = (3.0, 8.0)
 
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
 from credenza.cheques import Progress, silent
-from credenza.cheques.segment import segment
-from credenza.classifier import Classifier, Dataset, FloatArray
+from credenza.classifier import Dataset
 from credenza.errors import InputError
 
-Bytes8 = NDArray[np.uint8]
-
-FEATURES = 96
+FEATURES: Final = 96
 """How many features the last layer weighs."""
+_LEAST_STEPS: Final = 8  # fewer have no room for a rate that rises and falls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +41,11 @@ class Training:
     shift: float = 1.4
     stroke: tuple[float, float] = (0.25, 0.65)
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Reading:
-    """What was read on one cheque.
-
-    ``cents`` is the amount, or None where the digits could not be told apart: a person reads such
-    a cheque. ``digits`` are the classes of ``crops`` (n, 1, 28, 28), from left to right.
-    """
-
-    cents: int | None
-    digits: tuple[int, ...]
-    crops: FloatArray
+    def __post_init__(self) -> None:
+        if self.steps < _LEAST_STEPS:
+            raise InputError(
+                f"training: {_LEAST_STEPS} steps expected at least, {self.steps} given"
+            )
 
 
 def build() -> nn.Sequential:
@@ -118,19 +108,6 @@ def train(
     return network
 
 
-def read(module: nn.Module, images: Sequence[Bytes8]) -> tuple[Reading, ...]:
-    """Read the amount on each cheque (h, w): its digits, all cheques' in one go."""
-    parts = [segment(image) for image in images]
-    crops = [np.concatenate(part) if part else _nothing() for part in parts]
-    every = np.concatenate([_nothing(), *crops])
-    classes = Classifier(module).predict(every) if len(every) else np.zeros(0, np.int64)
-    stops = np.cumsum([len(c) for c in crops])[:-1]
-    return tuple(
-        Reading(_cents(found) if part else None, tuple(int(c) for c in found), cut)
-        for part, found, cut in zip(parts, np.split(classes, stops), crops, strict=True)
-    )
-
-
 def _convolution(
     name: str, before: int, after: int, *, kernel: int = 3, stride: int = 1
 ) -> Iterator[tuple[str, nn.Module]]:
@@ -181,12 +158,3 @@ def _inked(images: torch.Tensor, settings: Training, generator: torch.Generator)
     inked = images.clone()
     inked[::2] = ((images[::2] - level) / 0.5 + 0.5).clamp(0, 1)
     return inked
-
-
-def _cents(digits: NDArray[np.int64]) -> int:
-    """Digits from left to right, the last two behind the point, as an amount in cents."""
-    return int("".join(str(d) for d in digits))
-
-
-def _nothing() -> FloatArray:
-    return np.zeros((0, 1, 28, 28), np.float32)
