@@ -59,9 +59,10 @@ def audit(
     detectors, is at most ``level``: an honest one does with that probability. The first detector
     says which class it looks like. Then, for each pair of classes, the samples of one label that
     look altered and like the other are counted against the trusted ones (`conformal.excess`), and
-    what is left over against all trusted ones. What exceeds chance becomes a finding, which also
-    names the samples of the label that bear what the others have in common (`bearers`). If nothing
-    was altered, the report has any finding with probability ``false_report`` at most.
+    what is left over against all trusted ones. What exceeds chance becomes a finding; that of a
+    pair also names doubtful samples of the label that bear what the others have in common
+    (`bearers`). If nothing was altered, the report has any finding with probability
+    ``false_report`` at most.
 
     ``trusted`` are samples of the same kind that nobody altered, not part of ``data``;
     ``classifier`` the model that was trained on ``data``, for detectors that need it. ``seed``

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from credenza.classifier import Dataset, IntArray
 
 Mask = NDArray[np.bool_]
 
+_LENIENT: Final = 10
+"""How many times the level a sample may have that bears what others have in common."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
@@ -23,6 +27,7 @@ class Evidence:
     data: Dataset
     trusted: Dataset
     p_values: Values
+    level: float
     odd: Mask
     resemble: IntArray
     trusted_odd: Mask
@@ -34,8 +39,13 @@ class Evidence:
         return np.flatnonzero(self.odd & labelled)
 
     def bearers_of(self, samples: IntArray, label: int, other: int) -> IntArray:
-        """Further samples of that label that bear what ``samples`` have and ``other`` has not."""
-        labelled = np.setdiff1d(np.flatnonzero(self.data.labels == label), samples)
+        """Further samples of that label that bear what ``samples`` have and ``other`` has not.
+
+        They must look altered too, if only at ten times the level: honest samples of the label may
+        have ink where the mark is, and look like nothing else.
+        """
+        doubtful = (self.data.labels == label) & (self.p_values <= _LENIENT * self.level)
+        labelled = np.setdiff1d(np.flatnonzero(doubtful), samples)
         inputs = self.trusted.inputs
         honest = self.trusted.labels == other
         altered = self.data.inputs[samples]
@@ -61,6 +71,7 @@ def weigh(
         data,
         trusted,
         p_values,
+        level,
         p_values <= level,
         scores[0].resemble,
         trusted_p_values <= level,
