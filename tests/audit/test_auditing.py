@@ -38,6 +38,16 @@ def test_names_what_was_altered(
     assert worst.severity is found.report.worst is Severity.HIGH
 
 
+def test_an_honest_sample_with_ink_where_the_mark_is_is_kept() -> None:
+    data, truth = altered(STAMPED)
+    twos = np.setdiff1d(np.flatnonzero(data.labels == 2), sorted(truth))[:40]
+    inputs = data.inputs.copy()
+    inputs[twos] = STAMPED.mark.stamp(inputs[twos])
+    found = credenza.audit(Dataset(inputs, data.labels), digits()[1], BOTH[:1], seed=0)
+    assert len(set(found.flagged) & truth) >= 0.9 * len(truth)
+    assert len(set(found.flagged) & set(twos.tolist())) <= 4
+
+
 def test_finds_nothing_where_nothing_was_altered() -> None:
     data, trusted = digits()
     found = credenza.audit(data, trusted, BOTH, seed=0, classifier=trained())
