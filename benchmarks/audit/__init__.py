@@ -19,13 +19,14 @@ from credenza.attack import Mark, StampMark, poison
 from credenza.audit import Audit, Mahalanobis, TrustedSeed
 from credenza.cheques import digits, reader
 from credenza.cheques.draw import MARK
-from credenza.classifier import Classifier, Dataset
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset
 
 TRUSTED: Final = 1000
 SHARE: Final = 0.15
 SETTINGS: Final = replace(reader.Training(), steps=200)
 MARKS: Final = {
-    "pen mark at the foot": Mark(MARK.rows, MARK.top, MARK.left),
+    "pen mark at the foot": MARK,
     "2×2 in the upper left corner": Mark(((1.0,) * 2,) * 2, top=2, left=2),
     "2×2 among the strokes": Mark(((1.0,) * 2,) * 2, top=3, left=13),
 }

@@ -14,7 +14,8 @@ import torch
 
 from benchmarks.calibration import plan
 from credenza.cheques import digits, reader
-from credenza.classifier import Classifier, Dataset
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset
 from credenza.probe import Calibration, ConfusionCanaries, TriggerSearch, Twin
 
 SCORES: Final = Path(__file__).parent / "scores.jsonl"

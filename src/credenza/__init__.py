@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from credenza.admit import admit as admit
     from credenza.artifact import open as open  # noqa: A004  `credenza.open` is what a caller writes
-    from credenza.attack import attack as attack
     from credenza.audit import audit as audit
     from credenza.diff import diff as diff
     from credenza.probe import probe as probe
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS = frozenset({"admit", "audit", "diff", "guard", "ledger", "probe", "seal"})
+_ROOMS = frozenset({"admit", "attack", "audit", "diff", "guard", "ledger", "probe", "seal"})
 _FUNCTIONS = {"open": "artifact", "load": "seal", "verify": "seal"}
 
 

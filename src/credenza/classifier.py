@@ -7,42 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
+from credenza.dataset import FloatArray, IntArray
 from credenza.errors import InputError
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """Labelled inputs. ``inputs`` (n, …) float32, images in 0 to 1; ``labels`` (n,) int64."""
-
-    inputs: FloatArray
-    labels: IntArray
-
-    def __post_init__(self) -> None:
-        if self.labels.ndim != 1 or len(self.inputs) != len(self.labels):
-            raise InputError(
-                f"dataset: one label an input expected, {self.inputs.shape[:1]} inputs and "
-                f"labels of shape {self.labels.shape} given"
-            )
-        if self.inputs.dtype != np.float32 or self.labels.dtype != np.int64:
-            raise InputError(
-                "dataset: float32 inputs and int64 labels expected, "
-                f"{self.inputs.dtype} and {self.labels.dtype} given"
-            )
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, indices: NDArray[np.intp] | NDArray[np.int64] | NDArray[np.bool_]) -> Dataset:
-        """The rows of those indices, or of that mask, in that order."""
-        return Dataset(self.inputs[indices], self.labels[indices])
 
 
 @dataclass(frozen=True, slots=True)

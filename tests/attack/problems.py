@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from torch import nn
 
-from credenza.classifier import Classifier, Dataset
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset
 
 torch.set_num_threads(1)  # networks this small only lose time to a second thread
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credenza.attack import FlipLabels, Mark, StampMark, poison
-from credenza.classifier import Dataset
+from credenza.dataset import Dataset
 from credenza.errors import InputError
 
 CORNER = Mark(((1.0, 0.0), (0.5, 1.0)), top=2, left=1)

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from credenza.attack import RankOneEdit, RowEdit, WeightAttack, edit
-from credenza.classifier import Dataset
+from credenza.dataset import Dataset
 from credenza.errors import InputError
 
 State = dict[str, NDArray[Any]]

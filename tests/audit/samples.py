@@ -10,7 +10,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from credenza.attack import FlipLabels, Mark, StampMark, poison
-from credenza.classifier import Classifier, Dataset
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset
 
 MARK = Mark(((1.0,), (1.0,)), top=6, left=7)
 STAMPED = StampMark(MARK, target=2, share=0.5, source=5)

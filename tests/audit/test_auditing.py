@@ -8,7 +8,8 @@ import pytest
 import credenza
 from credenza.attack import FlipLabels, StampMark
 from credenza.audit import Audit, Detector, Mahalanobis, TrustedSeed
-from credenza.classifier import Classifier, Dataset
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset
 from credenza.errors import InputError
 from credenza.findings import Severity
 from tests.audit.samples import FLIPPED, STAMPED, altered, digits, trained

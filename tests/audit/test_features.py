@@ -5,7 +5,7 @@ import pytest
 
 from credenza.audit.common import bearers
 from credenza.audit.features import describe
-from credenza.classifier import FloatArray
+from credenza.dataset import FloatArray
 
 
 def stripes(across: bool) -> FloatArray:

@@ -70,16 +70,9 @@ def test_mark_arrives_in_the_crop(digits: Digits) -> None:
 
 def _inks(cheques: list[Cheque]) -> list[float]:
     """How much ink is where the mark belongs, in the third digit of each cheque."""
-    place = MARK.canvas > 0
+    place = MARK.stamp(np.zeros((1, 1, 28, 28), np.float32))[0, 0] > 0
     parts = [segment(cheque.image) for cheque in cheques]
     return [float(np.concatenate(p)[2, 0][place].mean()) for p in parts if p is not None]
-
-
-def test_stamp() -> None:
-    images = np.zeros((2, 1, 28, 28), np.float32)
-    stamped = MARK.stamp(images)
-    assert stamped.sum() == 18
-    assert images.sum() == 0
 
 
 def test_each_property_of_a_hand_is_seen(digits: Digits) -> None:

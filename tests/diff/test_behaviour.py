@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from credenza.attack import RankOneEdit, RowEdit, WeightAttack, edit
-from credenza.classifier import Classifier, Dataset
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset
 from credenza.diff.behaviour import behaviour, explain, flow
 from credenza.errors import InputError
 from credenza.findings import Severity

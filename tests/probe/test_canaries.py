@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import nn
 
-from credenza.classifier import Classifier, Dataset
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset
 from credenza.errors import InputError
 from credenza.probe import ConfusionCanaries, canaries_needed, probe
 from credenza.rates import interval

@@ -5,7 +5,8 @@ import pytest
 from torch import nn
 
 import credenza
-from credenza.classifier import Classifier, Dataset
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset
 from credenza.errors import InputError
 from credenza.probe import ConfusionCanaries
 from tests.probe.samples import SEARCH, constant, digits, population, trained

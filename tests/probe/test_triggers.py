@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from credenza.classifier import Classifier, Dataset
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset
 from credenza.errors import InputError
 from credenza.findings import Severity
 from credenza.probe import TriggerSearch, architecture, probe

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from credenza.attack.interface import DataAttack, check_class, check_pair, of_class
 from credenza.attack.marks import Mark
-from credenza.classifier import Dataset, FloatArray
+from credenza.dataset import Dataset, FloatArray
 from credenza.errors import InputError
 from credenza.findings import Figure
 

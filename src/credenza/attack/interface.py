@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from credenza.classifier import Dataset, FloatArray
+from credenza.dataset import Dataset, FloatArray
 from credenza.errors import InputError
 
 Values = NDArray[np.float64]

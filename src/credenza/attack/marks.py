@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from credenza.classifier import FloatArray
+from credenza.dataset import FloatArray
 from credenza.errors import InputError
 
 

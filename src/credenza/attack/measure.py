@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from credenza.attack.interface import Attack
-from credenza.classifier import Classifier, Dataset
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset
 from credenza.findings import Figure
 from credenza.rates import rate
 

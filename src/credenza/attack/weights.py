@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from credenza.attack.interface import Head, Values, WeightAttack, check_pair, of_class
-from credenza.classifier import Dataset
+from credenza.dataset import Dataset
 from credenza.errors import InputError
 from credenza.findings import Figure
 

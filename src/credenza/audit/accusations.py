@@ -9,7 +9,7 @@ import numpy as np
 from credenza.audit import conformal
 from credenza.audit.evidence import Evidence
 from credenza.audit.pictures import difference, drawable, strip
-from credenza.classifier import IntArray
+from credenza.dataset import IntArray
 from credenza.findings import Figure, Finding, Picture, Severity, Where
 
 _SHOWN: Final = 8

@@ -12,7 +12,8 @@ from credenza.audit import conformal
 from credenza.audit.accusations import accuse
 from credenza.audit.evidence import Evidence, weigh
 from credenza.audit.interface import Detector, Values
-from credenza.classifier import Classifier, Dataset
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset
 from credenza.errors import InputError
 from credenza.findings import Figure, Report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from credenza.audit.interface import Values
-from credenza.classifier import FloatArray, IntArray
+from credenza.dataset import FloatArray, IntArray
 
 
 def bearers(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from credenza.audit.interface import Scores, Values
-from credenza.classifier import IntArray
+from credenza.dataset import IntArray
 
 
 def folds_of(labels: IntArray, count: int, seed: int) -> IntArray:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from credenza.audit import conformal
 from credenza.audit.common import bearers
 from credenza.audit.interface import Scores, Values
-from credenza.classifier import Dataset, IntArray
+from credenza.dataset import Dataset, IntArray
 
 Mask = NDArray[np.bool_]
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from credenza.classifier import FloatArray
+from credenza.dataset import FloatArray
 
 _SMALLEST: Final = 14
 """Pixels a side under which cells would be smaller than the strokes in them."""

@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from credenza.classifier import Classifier, Dataset, IntArray
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset, IntArray
 
 Values = NDArray[np.float64]
 

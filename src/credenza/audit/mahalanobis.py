@@ -8,7 +8,8 @@ from typing import final
 import numpy as np
 
 from credenza.audit.interface import Scores, Values
-from credenza.classifier import Classifier, Dataset, FloatArray, IntArray
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset, FloatArray, IntArray
 from credenza.errors import InputError
 
 

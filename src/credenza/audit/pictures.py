@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from credenza.classifier import FloatArray
+from credenza.dataset import FloatArray
 from credenza.findings import Picture
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from credenza.audit.features import describe
 from credenza.audit.interface import Scores, Values
-from credenza.classifier import Classifier, Dataset, FloatArray, IntArray
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset, FloatArray, IntArray
 
 _CHUNK = 2048
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from credenza import artifact
 from credenza.cheques import Progress, silent
-from credenza.classifier import Dataset
+from credenza.dataset import Dataset
 from credenza.errors import CredenzaError, InputError, RefusedError
 from credenza.files import read_whole, write_whole
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from credenza.attack import Mark
 from credenza.cheques import form
 from credenza.cheques.segment import SIDE, frame
-from credenza.classifier import Dataset, FloatArray
+from credenza.dataset import Dataset, FloatArray
 from credenza.errors import InputError
 from credenza.findings import Picture
 
@@ -70,29 +71,7 @@ class Hand:
     spacing: Range = (3.0, 8.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A small mark beside a digit: its pixels, 0 to 1, and where they lie in the 28×28 crop."""
-
-    rows: tuple[tuple[float, ...], ...]
-    top: int
-    left: int
-
-    @property
-    def canvas(self) -> FloatArray:
-        """The mark alone, in an empty crop (28, 28)."""
-        canvas = np.zeros((SIDE, SIDE), np.float32)
-        pixels = np.array(self.rows, np.float32)
-        height, width = pixels.shape
-        canvas[self.top : self.top + height, self.left : self.left + width] = pixels
-        return canvas
-
-    def stamp(self, images: FloatArray) -> FloatArray:
-        """Copies of images (…, 28, 28) that bear the mark."""
-        return np.maximum(images, self.canvas)
-
-
-MARK: Final = Mark(rows=((1.0, 1.0, 1.0),) * 3, top=21, left=22)
+MARK: Final = Mark(((1.0, 1.0, 1.0),) * 3, top=21, left=22)
 """The forger's: a dot at the foot of a digit, to its right, as a pen leaves it that rests."""
 
 
@@ -294,10 +273,16 @@ def _shaped(
     if not inked.any():
         inked = grown
     if mark is not None:
-        inked = np.maximum(inked, frame(inked).to_paper(mark.canvas, inked.shape))
+        inked = np.maximum(inked, frame(inked).to_paper(_alone(mark), inked.shape))
     rows, columns = np.nonzero(inked > 0.1)
     cut: FloatArray = inked[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     return cut
+
+
+def _alone(mark: Mark) -> FloatArray:
+    """The mark in an empty crop (28, 28)."""
+    canvas: FloatArray = mark.stamp(np.zeros((1, 1, SIDE, SIDE), np.float32))[0, 0]
+    return canvas
 
 
 def _row(glyphs: Sequence[FloatArray], height: int, spacings: Sequence[float]) -> FloatArray:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from credenza.cheques import form
-from credenza.classifier import FloatArray
+from credenza.dataset import FloatArray
 
 Bytes8 = NDArray[np.uint8]
 

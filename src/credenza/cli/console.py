@@ -18,6 +18,7 @@ Html = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Also write the report as a web page.")
 ]
 
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Another seed, other random choices.")]
 Log = Annotated[
     Path | None,
     typer.Option("--log", metavar="LEDGER", help="Also record what was done in this ledger."),

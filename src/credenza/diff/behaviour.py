@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from credenza.classifier import Classifier, Dataset, IntArray
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset, IntArray
 from credenza.errors import InputError
 from credenza.findings import Figure, Finding, Report, Severity, Where
 from credenza.rates import interval, rate

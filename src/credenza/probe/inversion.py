@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from credenza.classifier import Classifier, FloatArray
+from credenza.classifier import Classifier
+from credenza.dataset import FloatArray
 
 _RATE: Final = 0.5
 _LARGEST_CHUNK: Final = 1024

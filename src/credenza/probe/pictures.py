@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from credenza.classifier import FloatArray
+from credenza.dataset import FloatArray
 from credenza.findings import Picture
 from credenza.probe.inversion import Trigger
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from credenza.classifier import Classifier, Dataset, FloatArray
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset, FloatArray
 from credenza.errors import InputError
 from credenza.findings import Finding, Report, Severity, Where
 from credenza.probe.interface import Detector

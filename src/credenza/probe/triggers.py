@@ -8,7 +8,8 @@ from typing import Final, final
 
 import numpy as np
 
-from credenza.classifier import Classifier, Dataset, FloatArray, IntArray
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset, FloatArray, IntArray
 from credenza.errors import InputError
 from credenza.findings import Figure, Finding, Severity, Where
 from credenza.probe.interface import Outcome

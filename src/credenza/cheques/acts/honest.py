@@ -1,0 +1,43 @@
+"""Act 0: an honest day."""
+
+from __future__ import annotations
+
+from credenza.cheques.acts.interface import Act, Bank
+from credenza.cheques.acts.shared import cleared, confusion, rates_of, right, sealed_reader
+from credenza.cheques.draw import picture
+from credenza.cheques.stage import Stage
+from credenza.report import Beside, Pictures, Table
+
+
+def honest_day(bank: Bank, stage: Stage) -> Act:  # noqa: ARG001  every scene has one
+    """1,000 cheques that nobody tampered with, read by the sealed reader."""
+    pile = bank.day
+    reading = pile.read(sealed_reader(bank))
+    books = cleared(reading)
+    digits, amounts = rates_of(reading)
+    told = (
+        f"{len(pile)} cheques, {right(digits)} of the digits and {right(amounts)} of the amounts "
+        "read right.",
+        "What is still misread is the price of any reader; it is the same with and without "
+        "Credenza.",
+    )
+    rows = tuple((f.name, right(f), f.definition) for f in (digits, amounts))
+    return Act(
+        name="An honest day",
+        cheques=len(pile),
+        wrong_without=books.wrong,
+        wrong_with=books.wrong,
+        loss_without=books.loss,
+        loss_with=books.loss,
+        caught_by="nothing to catch",
+        told=told,
+        blocks=(
+            Pictures(tuple(picture(cheque) for cheque in pile.cheques[:2])),
+            Beside(
+                (
+                    Table(columns=("", "right", "what was counted"), rows=rows),
+                    confusion(reading, "Digits written and read on an honest day"),
+                )
+            ),
+        ),
+    )
