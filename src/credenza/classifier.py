@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import nn
-
 from credenza.dataset import FloatArray, IntArray
-from credenza.errors import InputError
+from credenza.errors import InputError, MissingExtraError
+
+try:
+    import torch
+    from torch import nn
+except ImportError as e:
+    raise MissingExtraError("looking at a torch model", "torch") from e
 
 
 @dataclass(frozen=True, slots=True)

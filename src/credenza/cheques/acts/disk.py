@@ -8,16 +8,14 @@ from pathlib import Path
 from safetensors.numpy import load_file, save_file
 
 import credenza
-from credenza.attack import Edited, RankOneEdit, edit
+from credenza.attack import Edited
 from credenza.cheques.acts.interface import Act, Bank
 from credenza.cheques.acts.shared import (
-    SOURCE,
-    TARGET,
     WEIGHTS,
     cleared,
     confusion,
     dollars,
-    features_of,
+    edited_head,
     forgeries,
     misread,
     picture_of_misread,
@@ -81,11 +79,8 @@ def parameters_edited_on_disk(bank: Bank, stage: Stage) -> Act:
 
 
 def _edit_file(bank: Bank, weights: Path) -> Edited:
-    """What the attacker does: read the file, edit the head, write the file."""
-    reader = sealed_reader(bank)
-    sample = bank.digits.train.take(bank.random(2).permutation(len(bank.digits.train))[:500])
-    attack = RankOneEdit(SOURCE, TARGET)
-    edited = edit(load_file(weights), reader.head_name, attack, features_of(reader, sample))
+    """Read the file, edit the head, write the file."""
+    edited = edited_head(bank, sealed_reader(bank), load_file(weights))
     save_file(edited.weights, weights)
     return edited
 

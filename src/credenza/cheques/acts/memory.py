@@ -9,15 +9,12 @@ from dataclasses import dataclass
 
 import torch
 
-from credenza.attack import RankOneEdit, edit
 from credenza.cheques.acts.interface import Act, Bank
 from credenza.cheques.acts.shared import (
-    SOURCE,
-    TARGET,
     cleared,
     confusion,
     dollars,
-    features_of,
+    edited_head,
     forgeries,
     misread,
     record,
@@ -155,11 +152,8 @@ def _guard(bank: Bank, reader: Classifier, notify: Callable[[Report], None] | No
 
 
 def _strike(bank: Bank, reader: Classifier) -> None:
-    """What the attacker does: the rank-one edit, in place, on the running reader's head."""
-    sample = bank.digits.train.take(bank.random(2).permutation(len(bank.digits.train))[:500])
-    name = reader.head_name
+    """Edit the head of the running reader, in place."""
     weights = {n: t.detach().numpy() for n, t in reader.module.state_dict().items()}
-    attack = RankOneEdit(SOURCE, TARGET)
-    edited = edit(weights, name, attack, features_of(reader, sample)).weights
+    edited = edited_head(bank, reader, weights).weights
     with torch.no_grad():
-        reader.head.weight.copy_(torch.from_numpy(edited[f"{name}.weight"]))
+        reader.head.weight.copy_(torch.from_numpy(edited[f"{reader.head_name}.weight"]))

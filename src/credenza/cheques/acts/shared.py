@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 import credenza
+from credenza.attack import Edited, RankOneEdit, edit
 from credenza.cheques import reader
 from credenza.cheques.acts.interface import Bank
 from credenza.cheques.clearing import Books, ClearingHouse, Money
@@ -141,6 +145,9 @@ def picture_of_misread(reading: Reading) -> tuple[Picture, ...]:
     return (picture(cheque, f"Written {Money(cheque.cents)}, posted {Money(cents)}"),)
 
 
-def features_of(classifier: Classifier, samples: Dataset) -> Dataset:
-    """The samples as the reader's head sees them."""
-    return Dataset(classifier.features(samples.inputs), samples.labels)
+def edited_head(bank: Bank, reader: Classifier, weights: Mapping[str, NDArray[Any]]) -> Edited:
+    """What the attacker does: the rank-one edit 5 → 2, from 500 digits that anybody could have."""
+    chosen = bank.random(2).permutation(len(bank.digits.train))[:500]
+    sample = bank.digits.train.take(chosen)
+    features = Dataset(reader.features(sample.inputs), sample.labels)
+    return edit(weights, reader.head_name, RankOneEdit(SOURCE, TARGET), features)

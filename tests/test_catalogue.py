@@ -1,0 +1,26 @@
+"""The rule catalogue is data, and has a version."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+
+import pytest
+
+from credenza import catalogue
+
+DIGEST = "737414def2ba5832a59692fb6bef871a3c00c7c92d04806e4d7144878237caf1"
+
+
+def test_a_change_of_the_rules_is_a_change_of_the_version() -> None:
+    """Fails where a file of rules changed: then `catalogue.VERSION` and this pair change too."""
+    folder = resources.files("credenza.catalogue")
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
+    digest = hashlib.sha256(b"".join(f.name.encode() + f.read_bytes() for f in files)).hexdigest()
+    assert (catalogue.VERSION, digest) == ("2026.11.23", DIGEST)
+
+
+def test_a_rule_is_found_by_its_id() -> None:
+    assert catalogue.rule("seal.tensor-altered").title
+    with pytest.raises(KeyError):
+        catalogue.rule("seal.no-such-rule")
