@@ -8,7 +8,7 @@ from credenza.cli.console import AsJson, Model, print_json, printable
 
 
 def artifact(model: Model, as_json: AsJson = False) -> None:
-    """List what a model is made of: files, tensors, and the programs that loading it would run."""
+    """List a model's files, tensors, and what loading it would run."""
     from credenza import artifact
 
     opened = artifact.open(model)

@@ -21,7 +21,7 @@ def audit(
     as_json: AsJson = False,
     html: Html = None,
 ) -> None:
-    """Say which training samples were altered, given some that are trusted."""
+    """Say which training samples were altered, by trusted ones."""
     from credenza.audit import TrustedSeed, audit
     from credenza.dataset import Dataset
 

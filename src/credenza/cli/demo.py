@@ -19,13 +19,13 @@ def demo(
     ] = Path("credenza-demo"),
     seed: Seed = 1472,
 ) -> None:
-    """The cheque case: a reader poisoned in three ways, without and with protection."""
+    """Play the cheque case: a reader poisoned in three ways."""
     from credenza.errors import MissingExtraError
 
     try:
         from credenza.cheques.case import play
         from credenza.cheques.page import COLUMNS, rows
-    except ImportError as e:
+    except (ImportError, MissingExtraError) as e:
         raise MissingExtraError("credenza demo", "demo") from e
     from rich import box
     from rich.console import Console

@@ -16,7 +16,7 @@ def diff(
     as_json: AsJson = False,
     html: Html = None,
 ) -> None:
-    """Say what changed between two models, and what kind of change it is."""
+    """Say what changed between two models, and how."""
     from credenza import artifact
     from credenza.diff import diff
 

@@ -18,7 +18,7 @@ def verify(
     log: Log = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that a model is exactly what a trusted key sealed, and nothing else is there."""
+    """Check that a model is exactly what a trusted key sealed."""
     from credenza.attest import Trust
     from credenza.errors import AlteredError
     from credenza.seal import check, read_seal
