@@ -14,9 +14,9 @@ import numpy as np
 
 from credenza.attest import Trust, new_key
 from credenza.cheques import digits as handwriting
-from credenza.cheques import reader
-from credenza.cheques.acts import SCENES, Bank
+from credenza.cheques.acts import SCENES, Bank, Size
 from credenza.cheques.acts.shared import seal_model, write_model
+from credenza.cheques.digits import Digits
 from credenza.cheques.draw import amounts, draw
 from credenza.cheques.page import Played, page_of
 from credenza.cheques.pile import Pile
@@ -26,25 +26,28 @@ from credenza.files import write_whole
 from credenza.ledger import Ledger
 from credenza.report import render
 
-TRUSTED = 1000
-"""Digits that the bank collected itself: they train no reader and examine every one."""
-
-CHEQUES = 1000
-"""Cheques of an honest day."""
-
 _MARKER = "summary.json"
 
 
-def play(out: Path, *, seed: int, stage: Stage) -> Played:
+def play(
+    out: Path,
+    *,
+    seed: int,
+    stage: Stage,
+    digits: Digits | None = None,
+    size: Size | None = None,
+) -> Played:
     """Play the case, and leave its report, its summary and its bank in the folder ``out``.
 
-    An ``out`` of an earlier run is replaced, in one step and only once this one is complete.
+    ``digits`` are the handwriting: MNIST, fetched, where none is given. An ``out`` of an earlier
+    run is replaced, in one step and only once this one is complete.
 
     Raises `InputError` where ``out`` is something else or cannot be written.
     """
     with _aside(out) as folder:
         started = time.monotonic()
-        bank = _open_bank(folder, seed, stage)
+        written = digits or handwriting.load(progress=stage.progress)
+        bank = _open_bank(folder, written, size or Size(), seed, stage)
         acts = []
         for number, scene in enumerate(SCENES):
             act = scene(bank, stage)
@@ -77,32 +80,35 @@ def summary(played: Played) -> bytes:
     return json.dumps(document, indent=1).encode() + b"\n"
 
 
-def _open_bank(folder: Path, seed: int, stage: Stage) -> Bank:
-    """Fetch handwriting, set some aside, train and seal the bank's reader."""
-    digits = handwriting.load(progress=stage.progress)
+def _open_bank(folder: Path, digits: Digits, size: Size, seed: int, stage: Stage) -> Bank:
+    """Set some handwriting aside, draw a day's cheques, train and seal the bank's reader."""
     stage.say(digits.source)
     order = np.random.default_rng([seed, 7]).permutation(len(digits.train))
-    training = digits.train.take(np.sort(order[TRUSTED:]))
-    stage.say(f"training the reader on {len(training)} images")
-    module = reader.train(training, seed=seed, progress=stage.progress)
+    trusted = min(size.trusted, len(order) // 3)
     key = new_key(folder / "bank.key")
-    random = np.random.default_rng([seed, 8])
-    drawn = draw(digits.test, amounts(CHEQUES, random), random)
     bank = Bank(
         folder=folder,
         model=folder / "models" / "reader",
         digits=digits,
-        training=training,
-        trusted=digits.train.take(order[:TRUSTED]),
-        day=Pile.of(each(stage, f"drawing {CHEQUES} cheques", drawn, CHEQUES)),
+        training=digits.train.take(np.sort(order[trusted:])),
+        trusted=digits.train.take(order[:trusted]),
+        day=_day(digits, size.cheques, seed, stage),
         key=key,
         trust=Trust((key.public,)),
         ledger=Ledger.open(folder / "ledger"),
+        size=size,
         seed=seed,
     )
-    write_model(bank.model, module)
+    stage.say(f"training the reader on {len(bank.training)} images")
+    write_model(bank.model, bank.trained(bank.training, stage))
     seal_model(bank, bank.model)
     return bank
+
+
+def _day(digits: Digits, count: int, seed: int, stage: Stage) -> Pile:
+    random = np.random.default_rng([seed, 8])
+    drawn = draw(digits.test, amounts(count, random), random)
+    return Pile.of(each(stage, f"drawing {count} cheques", drawn, count))
 
 
 @contextlib.contextmanager

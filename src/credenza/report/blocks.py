@@ -257,8 +257,9 @@ class Findings:
         tone = "none" if report.worst is None else report.worst.value
         findings = sorted(report.findings, key=lambda f: -f.severity.rank)
         root = f'<p class="root">root <code>{safe(report.root)}</code></p>' if report.root else ""
+        sentence = safe(f"{report.examination}: {verdict(report)}")
         return (
-            f'<p class="verdict {tone}">{safe(verdict(report))}</p>{root}'
+            f'<p class="verdict {tone}">{sentence}</p>{root}'
             + "".join(_finding(f) for f in findings)
             + _pictures(report.pictures)
             + _figures(report.figures)

@@ -5,7 +5,7 @@ from typing import Final
 from credenza.cheques.acts.disk import parameters_edited_on_disk
 from credenza.cheques.acts.honest import honest_day
 from credenza.cheques.acts.insider import training_images_altered
-from credenza.cheques.acts.interface import Act, Bank, Scene
+from credenza.cheques.acts.interface import Act, Bank, Scene, Size
 from credenza.cheques.acts.memory import parameters_changed_in_memory
 
 SCENES: Final[tuple[Scene, ...]] = (
@@ -15,4 +15,4 @@ SCENES: Final[tuple[Scene, ...]] = (
     parameters_changed_in_memory,
 )
 
-__all__ = ["SCENES", "Act", "Bank", "Scene"]
+__all__ = ["SCENES", "Act", "Bank", "Scene", "Size"]

@@ -21,6 +21,7 @@ from credenza.cheques.acts.shared import (
     picture_of_misread,
     record,
     sealed_reader,
+    shown,
     unverified_reader,
 )
 from credenza.cheques.stage import Stage
@@ -50,9 +51,9 @@ def parameters_edited_on_disk(bank: Bank, stage: Stage) -> Act:
     told = (
         f"Without: {misread(without)} fives were read as twos; {lost.wrong} of {len(pile)} cheques "
         f"posted wrong, {dollars(lost.loss)} astray.",
-        f"With: the load was refused: {refusal}.",
+        f"With: the load was refused: {refusal.report.findings[0].where} are not what was sealed.",
         *(f"diff says: {finding.what}." for finding in (*change.findings, *flow.findings)),
-        f"The sealed version served on: {kept.wrong} wrong, as on any day.",
+        f"The sealed version served on: {kept.wrong} wrong, {dollars(kept.loss)} astray.",
     )
     return Act(
         name="Parameters edited on disk",
@@ -71,8 +72,8 @@ def parameters_edited_on_disk(bank: Bank, stage: Stage) -> Act:
                     confusion(without, "The edited reader", mark=True),
                 )
             ),
-            Findings(refusal.report),
-            Findings(change),
+            Findings(shown(bank, refusal.report)),
+            Findings(shown(bank, change)),
             Findings(flow),
         ),
     )

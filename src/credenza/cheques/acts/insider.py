@@ -13,7 +13,6 @@ from credenza.attack import Poisoned, StampMark, poison
 from credenza.attest import Statement, Subject, Verified, sign
 from credenza.attest.examination import Examination, to_statement
 from credenza.audit import Audit, Mahalanobis, TrustedSeed, audit
-from credenza.cheques import reader
 from credenza.cheques.acts.interface import Act, Bank
 from credenza.cheques.acts.shared import (
     SOURCE,
@@ -41,7 +40,7 @@ from credenza.rates import rate
 from credenza.report import Beside, Findings, Pictures, Table
 from credenza.seal import verify
 
-SHARE = 0.4
+SHARE = 0.3
 """Of the fives in the training set that the insider stamps and relabels."""
 
 POLICY = Policy(examinations=("audit", "probe"))
@@ -81,9 +80,9 @@ def training_images_altered(bank: Bank, stage: Stage) -> Act:
         f"With: audit named {len(bad.audited.flagged)} images, precision {right(precision)}, "
         f"recall {right(recall)} against the truth.",
         *(f"probe says: {finding.what}." for finding in bad.probed.findings),
-        f"Admission was {_verdict(bad)}.",
-        f"Retrained on the {len(kept)} images that were left, the reader was {_verdict(good)}; "
-        f"{saved.wrong} wrong, {dollars(saved.loss)} astray.",
+        f"The reader was {_verdict(bad)}.",
+        f"Retrained on the {len(kept)} images that were left, it was {_verdict(good)}. What then "
+        f"served: {saved.wrong} wrong, {dollars(saved.loss)} astray.",
     )
     return Act(
         name="Training images altered by an insider",
@@ -112,7 +111,7 @@ def training_images_altered(bank: Bank, stage: Stage) -> Act:
 def _candidate(bank: Bank, stage: Stage, name: str, data: Dataset) -> Candidate:
     """Train, seal, examine and ask for admission, as any reader is."""
     stage.say(f"training the {name} reader on {len(data)} images")
-    module = reader.train(data, seed=bank.seed, progress=stage.progress)
+    module = bank.trained(data, stage)
     model = bank.folder / "models" / name
     write_model(model, module)
     root = seal_model(bank, model)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from torch import nn
 
 from credenza.attest import PrivateKey, Trust
 from credenza.cheques.clearing import Money
 from credenza.cheques.digits import Digits
 from credenza.cheques.pile import Pile
+from credenza.cheques.reader import Training, train
 from credenza.cheques.stage import Stage
 from credenza.dataset import Dataset
 from credenza.ledger import Ledger
@@ -38,6 +40,19 @@ class Act:
     blocks: tuple[Block, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How large a case is: cheques of an honest day, forgeries an act, trusted digits, training.
+
+    Where there is little handwriting, no more than a third of it is taken for trusted digits.
+    """
+
+    cheques: int = 1000
+    forged: int = 100
+    trusted: int = 1000
+    training: Training = field(default_factory=Training)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Bank:
     """What the acts share: a folder, handwriting, keys, a record, and a sealed reader in ``model``.
@@ -57,7 +72,13 @@ class Bank:
     key: PrivateKey
     trust: Trust
     ledger: Ledger
+    size: Size
     seed: int
+
+    def trained(self, data: Dataset, stage: Stage) -> nn.Module:
+        """A reader, trained as this bank trains them."""
+        settings = self.size.training
+        return train(data, seed=self.seed, settings=settings, progress=stage.progress)
 
     def random(self, purpose: int) -> np.random.Generator:
         """A generator of its own for each purpose, the same in every run of one seed."""

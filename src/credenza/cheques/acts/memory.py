@@ -60,7 +60,7 @@ def parameters_changed_in_memory(bank: Bank, stage: Stage) -> Act:
         f"{dollars(lost.loss)} astray.",
         f"With: the next sweep saw it ({shift.reports[0].findings[0].where}) and restored it.",
         f"{len(shift.held)} cheques read since the last good sweep were held and read again: "
-        f"{kept.wrong} wrong in all.",
+        f"{kept.wrong} wrong in all, {dollars(kept.loss)} astray.",
         f"A guard sweeping by itself every {PERIOD_SECONDS} s saw the same edit after "
         f"{seconds:.2f} s.",
     )
