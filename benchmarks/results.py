@@ -19,7 +19,8 @@ ROOT = HERE.parent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """A figure and what it was to reach. ``low`` and ``high`` end its 95 % interval, if it has one.
+    """A figure and what it was to reach. ``low`` and ``high`` end its interval, if it has one: 95 %
+    for a rate, least to largest for repeated timings, as the benchmark's text says.
 
     ``sense`` is ``<=`` or ``>=``: how the value is to stand to the target. Without a target the
     figure is there to be read.
@@ -75,7 +76,7 @@ def _page(title: str, text: str, record: dict[str, Any]) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
     return (
         f"# {title}\n\n{text.strip()}\n\n"
-        "| figure | value | 95 % interval | target | met |\n"
+        "| figure | value | interval | target | met |\n"
         f"| --- | --- | --- | --- | --- |\n{rows}\n\n"
         f"Measured {record['when']} on {record['machine']}; commit {record['commit']}; "
         f"{versions}. `make bench-{record['name']}` measures again.\n"

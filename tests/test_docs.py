@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted(p for p in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("examples/*.md")])
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)")
 
@@ -46,3 +48,22 @@ def test_every_command_has_a_page() -> None:
     pages = {p.stem for p in (ROOT / "docs").glob("*.md")}
     written_elsewhere = {"keys": "attest", "verify": "seal", "log": "ledger", "demo": "cheques"}
     assert {written_elsewhere.get(verb, verb) for verb in verbs} <= pages
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("seal_and_load.py", "refused weights.npz"),
+        ("serve_guarded.py", "as sealed: True"),
+        ("gate.py", "is not admitted: no finding of high or above: audit found"),
+    ],
+)
+def test_an_example_says_what_it_promises(name: str, told: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "examples" / name)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told in done.stdout
+
+
+def test_every_example_is_run() -> None:
+    listed = {"seal_and_load.py", "serve_guarded.py", "gate.py"}
+    assert {path.name for path in (ROOT / "examples").glob("*.py")} == listed

@@ -21,6 +21,7 @@ from credenza.cheques import digits, reader
 from credenza.cheques.draw import MARK
 from credenza.classifier import Classifier
 from credenza.dataset import Dataset
+from credenza.rates import interval
 
 TRUSTED: Final = 1000
 SHARE: Final = 0.15
@@ -35,7 +36,10 @@ Of 59,000 MNIST digits {SHARE:.0%} of the 5s bear a mark and are labelled 2; {TR
 trusted. A cheque reader is trained on them for {SETTINGS.steps} steps and audited with
 `TrustedSeed` and `Mahalanobis`; others are trained without the samples that the audit flagged,
 without as many chosen at random, and without exactly the altered ones (a perfect filter). Success
-is the share of marked test 5s that are read as 2.
+is the share of marked test 5s that are read as 2. Intervals are exact (Clopper and Pearson), over
+the samples of one run; they do not cover how runs differ, for which FULL=1 has five seeds. Seed 100
+and the 2×2 mark among the strokes were used while the detectors were developed; these seeds were
+not.
 """
 
 
@@ -83,7 +87,9 @@ def _honest(split: _Split) -> Iterator[Bar]:
         value=len(found.flagged),
         unit="",
     )
-    yield Bar(bar="… that look altered, at level 1 %", value=100 * odd, unit="%")
+    yield _share(
+        "… that look altered, at level 1 %", round(odd * len(split.training)), len(split.training)
+    )
 
 
 def _altered(split: _Split, name: str, mark: Mark) -> Iterator[Bar]:
@@ -97,8 +103,8 @@ def _altered(split: _Split, name: str, mark: Mark) -> Iterator[Bar]:
     flagged = set(found.flagged)
     hits = len(flagged & truth)
     yield Bar(bar=f"seed {split.seed}, {name}: altered", value=len(truth), unit="samples")
-    yield Bar(bar="… recall", value=100 * hits / len(truth), unit="%", sense=">=", target=95)
-    yield Bar(bar="… precision", value=100 * hits / max(1, len(flagged)), unit="%", sense=">=")
+    yield _share("… recall", hits, len(truth), sense=">=", target=95)
+    yield _share("… precision", hits, max(1, len(flagged)), sense=">=")
     yield Bar(bar="… time of the audit", value=seconds, unit="s", target=60)
 
     rng = np.random.default_rng(split.seed)
@@ -112,8 +118,21 @@ def _altered(split: _Split, name: str, mark: Mark) -> Iterator[Bar]:
     for after, left_out in filters.items():
         keep = np.setdiff1d(np.arange(len(data)), np.asarray(left_out, np.int64))
         model = suspect if after == "before" else split.trained(data.take(keep))
-        success = float((model.predict(aimed.inputs) == attack.target).mean())
-        right = float((model.predict(split.test.inputs) == split.test.labels).mean())
+        success = int((model.predict(aimed.inputs) == attack.target).sum())
+        right = int((model.predict(split.test.inputs) == split.test.labels).sum())
         target = 5.0 if after == "after the audit" else None
-        yield Bar(bar=f"… success {after}", value=100 * success, unit="%", target=target)
-        yield Bar(bar=f"… test digits read right {after}", value=100 * right, unit="%", sense=">=")
+        yield _share(f"… success {after}", success, len(aimed), target=target)
+        yield _share(f"… test digits read right {after}", right, len(split.test), sense=">=")
+
+
+def _share(bar: str, hits: int, of: int, *, sense: str = "<=", target: float | None = None) -> Bar:
+    low, high = interval(hits, of)
+    return Bar(
+        bar=bar,
+        value=100 * hits / of,
+        unit="%",
+        sense=sense,
+        target=target,
+        low=100 * low,
+        high=100 * high,
+    )

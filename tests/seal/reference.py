@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,13 @@ def root(predicate: dict[str, Any], model: Path) -> str:
         _file(algorithm, file, (model / file["path"]).read_bytes()) for file in predicate["files"]
     ]
     return _h(algorithm, "model", _l(files)).hex()
+
+
+def predicate_of(payload: str) -> dict[str, Any]:
+    """The predicate in an envelope's payload."""
+    predicate = json.loads(base64.b64decode(payload))["predicate"]
+    assert isinstance(predicate, dict)
+    return predicate
 
 
 def _file(algorithm: str, file: dict[str, Any], data: bytes) -> bytes:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,11 +43,8 @@ def sealed(model: Path) -> Path:
     return model
 
 
-def _predicate(model: Path) -> dict[str, object]:
-    payload = json.loads(seal_path(model).read_bytes())["payload"]
-    predicate = json.loads(base64.b64decode(payload))["predicate"]
-    assert isinstance(predicate, dict)
-    return predicate
+def _predicate(model: Path) -> dict[str, Any]:
+    return reference.predicate_of(json.loads(seal_path(model).read_bytes())["payload"])
 
 
 def _refusal(model: Path) -> tuple[Finding, ...]:
@@ -214,49 +211,6 @@ def test_a_trusted_signature_over_something_else_is_no_seal(sealed: Path) -> Non
     other = Statement(statement.subjects, "https://example.com/other", statement.predicate)
     seal_path(sealed).write_bytes(bytes(sign(other, [KEY])))
     with pytest.raises(UntrustedError, match="is no seal"):
-        verify(sealed, TRUST)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda p: p["files"].reverse(),
-        lambda p: p["files"].append(p["files"][0]),
-        lambda p: p.update(files=[]),
-        lambda p: p.update(algorithm="md5"),
-        lambda p: p.update(more=1),
-        lambda p: p["files"][0].update(path="../config.json"),
-        lambda p: p["files"][0].update(path="/config.json"),
-        lambda p: p["files"][0].update(size=10**30),
-        lambda p: p["files"][0].update(size=14),
-        lambda p: p["files"][2]["segments"][0].update(start=8),
-        lambda p: p["files"][2]["segments"][1].update(start=0),
-        lambda p: p["files"][2]["segments"][0].update(chunk=0),
-        lambda p: p["files"][2]["segments"][0].update(chunk=2**40),
-        lambda p: p["files"][2]["segments"][0].update(digests=""),
-        lambda p: p["files"][2]["segments"][0].update(digests="!"),
-        lambda p: p["files"][2]["tensors"][1].update(segment=99),
-        lambda p: p["files"][2]["tensors"][1].update(segment=-1),
-        lambda p: p["files"][2]["tensors"][1].update(shape=[10**9]),
-        lambda p: p["files"][2]["tensors"][1].update(shape=[-1]),
-        lambda p: p["files"][2]["tensors"][1].update(offset=1),
-        lambda p: p["files"][2]["tensors"][1].update(strides=[1, 1, 1, 1, 1]),
-        lambda p: p["files"][2]["tensors"][1].update(dtype="F33"),
-        lambda p: p["files"][2]["tensors"][1].update(byteorder="middle"),
-        lambda p: p["files"][2]["tensors"][1].update(encoding="lzma"),
-        lambda p: p["files"][2]["tensors"][1].update(name="another"),
-    ],
-)
-def test_a_signed_seal_that_is_not_well_formed_is_refused(
-    sealed: Path, change: Callable[[object], object]
-) -> None:
-    statement = Statement.parse(Envelope.parse(seal_path(sealed).read_bytes()).payload)
-    predicate = json.loads(statement.predicate)
-    assert predicate["files"][2]["path"] == "model.safetensors"
-    change(predicate)
-    other = Statement(statement.subjects, statement.predicate_type, json.dumps(predicate).encode())
-    seal_path(sealed).write_bytes(bytes(sign(other, [KEY])))
-    with pytest.raises(UntrustedError):
         verify(sealed, TRUST)
 
 
