@@ -9,6 +9,7 @@ from pathlib import Path
 
 
 def main() -> None:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `credenza.cli` does, and why
     names = sys.argv[1:] or subjects()
     unknown = sorted(set(names) - set(subjects()))
     if unknown:

@@ -46,6 +46,9 @@ def _options(
 
 def main() -> None:
     """Run the command line, and turn what went wrong into one line and an exit code."""
+    # On a busy machine threads that spin while they wait for each other make torch seven times as
+    # slow. OpenMP reads this when torch is imported; whoever has set it knows better.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except CredenzaError as e:

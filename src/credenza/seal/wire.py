@@ -13,6 +13,9 @@ from credenza.errors import InputError
 from credenza.seal.digests import Algorithm
 from credenza.seal.tree import Seal, SealedFile, Segment
 
+MOST_AXES = 64
+"""As many as any reader of ours gives a tensor."""
+
 PREDICATE_TYPE = "https://credenza.dev/seal/v1"
 
 
@@ -118,6 +121,8 @@ def _sealed_file(wire: _File) -> SealedFile:
 
 def _tensor(wire: _Tensor, path: str, segments: tuple[Segment, ...]) -> Tensor:
     region = _region(wire, segments)
+    if len(wire.shape) > MOST_AXES or max([wire.offset, *wire.shape, *wire.strides]) >= 2**63:
+        raise InputError(f"seal: {path}: tensor {wire.name!r} has too many axes, or too large ones")
     if min([wire.offset, *wire.shape, *wire.strides]) < 0:
         raise InputError(f"seal: {path}: tensor {wire.name!r} has a negative size or step")
     if wire.strides and len(wire.strides) != len(wire.shape):
