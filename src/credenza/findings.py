@@ -101,7 +101,8 @@ class Where:
         if self.rows:
             parts.append(f"{_noun('row', self.rows)} {spans(self.rows)}")
         if self.classes:
-            parts.append(f"{_noun('class', self.classes)} {spans(self.classes)}")
+            named = ", ".join(map(str, self.classes))  # their order says which became which
+            parts.append(f"{_noun('class', self.classes)} {named}")
         if self.samples:
             parts.append(f"{_noun('sample', self.samples)} {spans(self.samples)}")
         if self.start is not None:

@@ -149,9 +149,47 @@ def test_a_wrong_call_says_so_in_one_line(
     assert sorted(p for p in folder.rglob("*") if p.name != "cache") == before
 
 
-def test_an_unknown_command_and_a_missing_option_are_usage_errors(run: Run) -> None:
-    assert run("devour").code == 2
-    assert run("seal", "somewhere").code == 2
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("devour",), "No such command 'devour'"),
+        (("seal", "somewhere"), "Missing option '--key'"),
+        (("seal", "--sideways"), "No such option"),
+        (("demo", "--seed", "-1"), "--seed"),
+    ],
+)
+def test_a_call_that_cannot_be_read(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    done = run(*arguments)
+    assert done.code == 2
+    assert done.err.startswith("credenza: error: ")
+    assert message in done.err
+    assert len(done.err.splitlines()) == 2
+
+
+def test_without_a_command_it_says_what_there_is(run: Run) -> None:
+    done = run()
+    assert done.code == 2
+    assert "Commands:" in done.err
+
+
+def test_ctrl_c_says_that_it_stopped(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(path: Path) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("credenza.attest.new_key", interrupted)
+    done = run("keys", "new", "--out", "key")
+    assert (done.code, done.err) == (130, "credenza: error: stopped\n")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_a_closed_output_is_no_success(sealed: Path, closed: str) -> None:
+    """Exit code 0 never means that the answer went nowhere."""
+    command = f'"{sys.executable}" -m credenza verify reader --trust key.pub {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=sealed.parent, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_a_full_disk_leaves_no_half_report(small_disk: Path, sealed: Path, run: Run) -> None:

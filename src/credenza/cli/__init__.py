@@ -22,6 +22,8 @@ app = typer.Typer(
     rich_markup_mode=None,  # help without rich starts in a third of the time
     pretty_exceptions_enable=False,
 )
+_INTERRUPTED = 130
+
 app.command("demo")(demo.demo)
 app.add_typer(keys.app, name="keys")
 app.command("artifact")(artifact.artifact)
@@ -49,8 +51,13 @@ def main() -> None:
     # On a busy machine threads that spin while they wait for each other make torch seven times as
     # slow. OpenMP reads this when torch is imported; whoever has set it knows better.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if sys.stdout is None or sys.stderr is None:  # closed by whoever called us
+        sys.exit(2)
     try:
-        app()
+        code = app(standalone_mode=False) or 0
+        if code == _INTERRUPTED:  # typer's own answer to Ctrl-C, which says nothing
+            raise KeyboardInterrupt
+        sys.exit(code)
     except CredenzaError as e:
         _say("error", str(e))
         if e.hint:
@@ -65,12 +72,27 @@ def main() -> None:
     except MemoryError:
         _say("error", "more memory was needed than there is")
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         _say("error", "stopped")
-        sys.exit(130)
-    except Exception:  # noqa: BLE001  said to be ours, with its traceback, and never a 1
+        sys.exit(_INTERRUPTED)
+    except Exception as e:  # noqa: BLE001  said to be ours, with its traceback, and never a 1
+        _exit_if_misused(e)
         traceback.print_exc()
         _say("error", "this is a defect of credenza; please report the lines above")
+        sys.exit(2)
+
+
+def _exit_if_misused(error: Exception) -> None:
+    """Exit with 2 for a call that the command line cannot be read from.
+
+    Typer raises click's `UsageError`, from click or from a copy of its own, by its version.
+    """
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error, err=True)
+        sys.exit(2)
+    if callable(message := getattr(error, "format_message", None)):
+        _say("error", message().replace("\n", " "))
+        _say("hint", "credenza --help, or credenza COMMAND --help")
         sys.exit(2)
 
 

@@ -33,6 +33,11 @@ def record(log: Path | None, action: str, *, root: str, actor: str, **detail: st
         Ledger.open(log).append(Entry.now(action, root=root, actor=actor, **detail))
 
 
+def files(count: int) -> str:
+    """How many files, in words."""
+    return f"{count} file{'' if count == 1 else 's'}"
+
+
 def operator() -> str:
     """Who runs this command, as the system says."""
     import getpass

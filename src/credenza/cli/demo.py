@@ -73,7 +73,10 @@ class _Terminal:
             return
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=1.0)
-        self._progress.update(self._tasks[what], completed=done, visible=done < 1)
+        task = self._tasks[what]
+        if self._progress.tasks[task].finished and done < 1:  # the same work, another time
+            self._progress.reset(task, total=1.0)
+        self._progress.update(task, completed=done, visible=done < 1)
 
 
 def _is_terminal() -> bool:

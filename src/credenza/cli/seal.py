@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from credenza.cli.console import AsJson, Log, Model, print_json, reading, record
+from credenza.cli.console import AsJson, Log, Model, files, operator, print_json, reading, record
 
 
 def seal(
@@ -35,10 +35,10 @@ def seal(
     with reading("sealing", sum(file.size for file in opened.files)) as progress:
         sealed = seal(opened, signer, algorithm=Algorithm(algorithm), progress=progress)
     written, root = seal_path(model), sealed.root.hex()
-    record(log, "sealed", root=root, actor=signer.public.id, model=str(model))
+    record(log, "sealed", root=root, actor=operator(), model=str(model), key=signer.public.id)
     if as_json:
         print_json({"root": root, "seal": str(written), "files": len(sealed.files)})
     else:
         typer.echo(
-            f"sealed   {model} ({len(sealed.files)} files)\nroot     {root}\nwritten  {written}"
+            f"sealed   {model} ({files(len(sealed.files))})\nroot     {root}\nwritten  {written}"
         )

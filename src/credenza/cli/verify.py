@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from credenza.cli.console import AsJson, Log, Model, conclude, operator, print_json, reading, record
+from credenza.cli.console import (
+    AsJson,
+    Log,
+    Model,
+    conclude,
+    files,
+    operator,
+    print_json,
+    reading,
+    record,
+)
 
 
 def verify(
@@ -46,7 +56,7 @@ def verify(
         )
     else:
         typer.echo(
-            f"verified  {model} ({len(sealed.seal.files)} files) is what was sealed\n"
+            f"verified  {model} ({files(len(sealed.seal.files))}) is what was sealed\n"
             f"root      {root}\n"
             f"sealed    {sealed.sealed_at.isoformat()} by key {', '.join(verified.keys)}"
         )

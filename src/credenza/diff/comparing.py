@@ -53,11 +53,14 @@ def diff(old: Artifact, new: Artifact, *, kinds: Sequence[Kind] = KINDS) -> Repo
         examination="diff",
         subject=str(new.path),
         covered=_covered(old, shared, new),
-        uncovered=tuple(
-            f"{which} {file.path}: {what}"
-            for which, artifact in (("old", old), ("new", new))
-            for file in artifact.files
-            for what in file.unread
+        uncovered=(
+            "whether the old version is good",
+            *(
+                f"{which} {file.path}: {what}"
+                for which, artifact in (("old", old), ("new", new))
+                for file in artifact.files
+                for what in file.unread
+            ),
         ),
         findings=tuple(sorted(findings, key=lambda f: -f.severity.rank)),
         figures=_figures(shared, seen),

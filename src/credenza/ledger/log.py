@@ -310,4 +310,4 @@ def _pread(handle: int, start: int) -> bytes:
 
 def _shown(data: bytes) -> str:
     """The beginning of some bytes, for an error message."""
-    return data[:80].decode("ascii", "backslashreplace")
+    return data[:32].decode("ascii", "backslashreplace") + ("…" if len(data) > 32 else "")

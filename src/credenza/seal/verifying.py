@@ -132,6 +132,10 @@ def _report(seal: Seal, subject: Path, findings: Sequence[Finding]) -> Report:
         examination="verify",
         subject=str(subject),
         root=seal.root.hex(),
-        covered=(f"every byte of {len(seal.files)} sealed files", "every name in the folder"),
+        covered=("every byte of every sealed file", "every name in the folder"),
+        uncovered=(
+            "whether the model was good when it was sealed",
+            "whether a newer model has been sealed since",
+        ),
         findings=tuple(findings),
     )

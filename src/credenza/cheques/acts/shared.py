@@ -81,7 +81,7 @@ def seal_model(bank: Bank, folder: Path) -> str:
 
 def record(bank: Bank, action: str, root: str, **detail: str) -> None:
     """An entry in the bank's ledger."""
-    bank.ledger.append(Entry.now(action, root=root, actor=bank.key.public.id[:16], **detail))
+    bank.ledger.append(Entry.now(action, root=root, actor="the bank", **detail))
 
 
 def shown(bank: Bank, report: Report) -> Report:
