@@ -55,9 +55,6 @@ def main() -> None:
         sys.exit(2)
     try:
         code = app(standalone_mode=False) or 0
-        if code == _INTERRUPTED:  # typer's own answer to Ctrl-C, which says nothing
-            raise KeyboardInterrupt
-        sys.exit(code)
     except CredenzaError as e:
         _say("error", str(e))
         if e.hint:
@@ -73,13 +70,15 @@ def main() -> None:
         _say("error", "more memory was needed than there is")
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
-        _say("error", "stopped")
-        sys.exit(_INTERRUPTED)
+        code = _INTERRUPTED
     except Exception as e:  # noqa: BLE001  said to be ours, with its traceback, and never a 1
         _exit_if_misused(e)
         traceback.print_exc()
         _say("error", "this is a defect of credenza; please report the lines above")
         sys.exit(2)
+    if code == _INTERRUPTED:  # ours, or typer's own answer to Ctrl-C, which says nothing
+        _say("error", "stopped")
+    sys.exit(code)
 
 
 def _exit_if_misused(error: Exception) -> None:
