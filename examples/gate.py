@@ -1,6 +1,7 @@
 """Examine training data, sign what was found, and let a policy decide: poisoned data is refused."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,8 @@ root = credenza.seal(credenza.open("model"), key).root.hex()
 
 audit = credenza.audit(poisoned.dataset, trusted, (TrustedSeed(),), seed=0)
 subject = Subject("model", "credenza-blake3", root)
-said = sign(to_statement(Examination(subject, audit.report, dt.datetime.now(dt.UTC))), [key])
+about = replace(audit.report, root=root)
+said = sign(to_statement(Examination(subject, about, dt.datetime.now(dt.UTC))), [key])
 
 try:
     verified = credenza.verify("model", trust)

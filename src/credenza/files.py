@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
+import stat
 from pathlib import Path
 
 from credenza.errors import InputError
@@ -16,14 +17,8 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = T
     is to be kept, or cannot be written; nothing is left behind then.
     """
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        aside = Path(name)
+        aside = _aside(path, data, mode)
         try:
-            with os.fdopen(handle, "wb") as out:
-                os.fchmod(out.fileno(), mode)
-                out.write(data)
-                out.flush()
-                os.fsync(out.fileno())
             if replace:
                 aside.replace(path)
             else:
@@ -35,6 +30,42 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = T
         raise InputError(f"{path} exists already, and is kept") from e
     except OSError as e:
         raise InputError(f"{path} cannot be written: {e.strerror}") from e
+
+
+def _aside(path: Path, data: bytes, mode: int) -> Path:
+    """A whole, synced file beside ``path``. If we are killed while writing, nothing has a name.
+
+    Where the file system has no nameless files (open(2), O_TMPFILE), what was written so far keeps
+    its temporary name then.
+    """
+    aside = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    try:
+        handle = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, mode)
+    except OSError as e:
+        if e.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
+            raise
+        handle = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            os.fchmod(handle, mode)
+            out.write(data)
+            out.flush()
+            os.fsync(handle)
+            if not aside.exists():
+                _name(handle, aside)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    return aside
+
+
+def _name(handle: int, path: Path) -> None:
+    """Give a nameless file its name: linkat(2) of ``/proc/self/fd``, as open(2) describes."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.link(f"/proc/self/fd/{handle}", path.name, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -51,7 +82,10 @@ def read_whole(path: Path, *, limit: int) -> bytes:
     Raises `InputError` where it cannot be read, or holds more than ``limit`` bytes.
     """
     try:
-        with path.open("rb") as file:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a fifo would block
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise InputError(f"{path}: a regular file expected, another kind found")
             data = file.read(limit + 1)
     except OSError as e:
         raise InputError(f"{path} cannot be read: {e.strerror}") from e

@@ -55,8 +55,11 @@ def admit(
 
     Raises `NotAdmittedError` where a clause is not satisfied; its message names each such clause.
     """
-    root = sealed.value.seal.root.hex()
-    about = [e for e in map(_examination, evidence) if e.subject.digest == root]
+    seal = sealed.value.seal
+    root = seal.root.hex()
+    model = (f"credenza-{seal.algorithm.value}", root)
+    said = map(_examination, evidence)
+    about = [e for e in said if (e.subject.algorithm, e.subject.digest) == model]
     clauses = [_examined(verb, about) for verb in policy.examinations]
     clauses.append(_nothing_found(about, policy.refuse_from))
     missed = [str(clause) for clause in clauses if not clause.satisfied]

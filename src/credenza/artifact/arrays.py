@@ -177,7 +177,7 @@ def _region(artifact: Artifact, tensor: Tensor) -> bytearray:
     return data
 
 
-def _inflate(tensor: Tensor, data: Buffer) -> bytes:
+def _inflate(tensor: Tensor, data: Buffer) -> bytearray:
     """One raw DEFLATE stream (RFC 1951) that fills ``data``; at most one byte over the claim."""
     claimed = tensor.region.nbytes
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -190,7 +190,7 @@ def _inflate(tensor: Tensor, data: Buffer) -> bytes:
         what = "the deflate stream does not end where the region does"
         found = f"{len(stream.unused_data)} bytes left" if stream.eof else "no end"
         raise _malformed("tensor-deflate", tensor, what, "its end", found)
-    return inflated
+    return bytearray(inflated)  # writable, as a loader's private bytes are
 
 
 def _stored(dtype: Dtype) -> np.dtype[Any]:
@@ -206,7 +206,8 @@ def _elements(tensor: Tensor, region: Buffer, dtype: np.dtype[Any]) -> NDArray[A
         dtype.newbyteorder(">" if tensor.byteorder == "big" else "<"),
         region,
         tensor.offset if tensor.size else 0,
-        [n * dtype.itemsize for n in strides],
+        # The step along an axis of one is never taken, and may be any number.
+        [s * dtype.itemsize if n > 1 else 0 for n, s in zip(tensor.shape, strides, strict=True)],
     )
 
 

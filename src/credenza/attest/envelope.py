@@ -12,6 +12,9 @@ import msgspec
 
 from credenza.errors import InputError
 
+MOST_SIGNATURES = 16
+"""Each may cost a pass over the payload for each trusted key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -55,8 +58,13 @@ class Envelope:
                     for s in wire.signatures
                 ),
             )
-        except ValueError as e:
+        except (ValueError, RecursionError) as e:
             raise InputError(f"envelope: not a DSSE envelope: {e}") from e
+        if len(envelope.signatures) > MOST_SIGNATURES:
+            raise InputError(
+                f"envelope: at most {MOST_SIGNATURES} signatures expected, "
+                f"{len(envelope.signatures)} found"
+            )
         if bytes(envelope) != data:
             raise InputError("envelope: not in its one spelling (member order, spaces or base64)")
         return envelope

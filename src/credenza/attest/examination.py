@@ -6,6 +6,7 @@ Specification: docs/formats/examination.md.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -14,16 +15,33 @@ from credenza.attest.statement import Statement, Subject
 from credenza.errors import InputError
 from credenza.findings import Report
 
+_ROOT = re.compile(r"[0-9a-f]{64}")
+
 PREDICATE_TYPE = "https://credenza.dev/examination/v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """A report about the model of that root, and when it was made as its signer says."""
+    """A report about the model of that root, and when it was made as its signer says.
+
+    Raises `InputError` unless the subject is a root as a seal names one, the report is about that
+    very root and says what it covers, and the time has a zone.
+    """
 
     subject: Subject
     report: Report
     examined_at: dt.datetime
+
+    def __post_init__(self) -> None:
+        digest = self.subject.digest
+        if not (self.subject.algorithm.startswith("credenza-") and _ROOT.fullmatch(digest)):
+            raise InputError(f"report: a model root in lower-case hex expected, {digest!r} found")
+        if self.report.root != digest:
+            raise InputError(f"report: it is about root {self.report.root!r}, signed for {digest}")
+        if not self.report.covered:
+            raise InputError("report: it looked at nothing, so it is no evidence")
+        if self.examined_at.tzinfo is None:
+            raise InputError("report: a time with its zone expected")
 
 
 def to_statement(examination: Examination) -> Statement:
@@ -32,7 +50,9 @@ def to_statement(examination: Examination) -> Statement:
         examined_at=examination.examined_at.astimezone(dt.UTC).replace(microsecond=0),
         report=examination.report,
     )
-    return Statement((examination.subject,), PREDICATE_TYPE, msgspec.json.encode(predicate))
+    # Read back and written again, so that a figure given as 3 has the spelling of one read: 3.0.
+    spelled = msgspec.json.decode(msgspec.json.encode(predicate), type=_Predicate)
+    return Statement((examination.subject,), PREDICATE_TYPE, msgspec.json.encode(spelled))
 
 
 def from_statement(statement: Statement) -> Examination:
@@ -46,8 +66,10 @@ def from_statement(statement: Statement) -> Examination:
         raise InputError(f"report: one subject expected, {len(statement.subjects)} found")
     try:
         predicate = msgspec.json.decode(statement.predicate, type=_Predicate)
-    except (ValueError, KeyError) as e:
+    except (ValueError, KeyError, RecursionError) as e:
         raise InputError(f"report: not well-formed: {e}") from e
+    if msgspec.json.encode(predicate) != statement.predicate:
+        raise InputError("report: not in its one spelling (unknown or repeated members, or spaces)")
     return Examination(statement.subjects[0], predicate.report, predicate.examined_at)
 
 

@@ -114,6 +114,8 @@ def new_key(path: Path) -> PrivateKey:
     Raises `InputError` where one of the two exists already, or cannot be written; no existing key
     is ever overwritten.
     """
+    if not path.name or "\0" in str(path):
+        raise InputError(f"{str(path)!r}: a file's name expected")
     key = PrivateKey(Ed25519PrivateKey.generate())
     public_path = path.with_name(path.name + ".pub")
     write_whole(path, key.pem, mode=0o600, replace=False)

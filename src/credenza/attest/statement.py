@@ -54,7 +54,7 @@ class Statement:
         """
         try:
             wire = msgspec.json.decode(data, type=_Wire)
-        except ValueError as e:
+        except (ValueError, RecursionError) as e:
             raise InputError(f"statement: not an in-toto statement: {e}") from e
         if wire.type_ != _STATEMENT:
             raise InputError(f"statement: type {_STATEMENT} expected, {wire.type_!r} found")

@@ -40,8 +40,11 @@ def verify(
             check(verified, progress=progress)
     except AlteredError as e:
         root, first = e.report.root, str(e.report.findings[0].where)
-        record(log, "refused", root=root, actor=operator(), model=str(model), where=first)
-        conclude([e.report], as_json=as_json)
+        try:
+            conclude([e.report], as_json=as_json)
+        finally:
+            record(log, "refused", root=root, actor=operator(), model=str(model), where=first)
+        raise
     sealed, root = verified.value, verified.value.seal.root.hex()
     record(log, "verified", root=root, actor=operator(), model=str(model))
     if as_json:

@@ -61,6 +61,8 @@ class Resident:
             and found.shape == self.alias.shape
             and found.stride() == self.alias.stride()
             and found.dtype == self.alias.dtype
+            and found.is_neg() == self.alias.is_neg()
+            and found.is_conj() == self.alias.is_conj()
         )
 
 
@@ -155,6 +157,20 @@ def tensors_of(module: nn.Module) -> dict[str, torch.Tensor]:
     """Every parameter and buffer that the module holds now, a shared one under each name."""
     named: dict[str, torch.Tensor] = dict(module.named_parameters(remove_duplicate=False))
     return named | dict(module.named_buffers(remove_duplicate=False))
+
+
+def shadowed(module: nn.Module) -> list[str]:
+    """Parameters, buffers and submodules that a plain attribute hides: Python finds that first."""
+    return [
+        f"{path}.{name}".lstrip(".")
+        for path, owner in module.named_modules()
+        for name in (
+            *(name for name, _ in owner.named_parameters(recurse=False)),
+            *(name for name, _ in owner.named_buffers(recurse=False)),
+            *(name for name, _ in owner.named_children()),
+        )
+        if name in vars(owner)
+    ]
 
 
 def owners_of(module: nn.Module) -> dict[str, nn.Module]:

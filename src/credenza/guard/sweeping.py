@@ -26,6 +26,7 @@ from credenza.guard.memory import (
     owners_of,
     put_back,
     sealed_bits,
+    shadowed,
     take_out,
     tensors_of,
 )
@@ -213,6 +214,9 @@ class Guard:
         """Findings, each with the tensor it is about where that can be put back."""
         now = tensors_of(self._module)
         owners = owners_of(self._module)
+        for name in shadowed(self._module):
+            what = f"an attribute of the module hides {name}, and is used in its place"
+            yield _finding("parameter-replaced", what, name), None
         for name in self._absent:
             yield _finding("parameter-missing", f"{name} was sealed and is not there", name), None
         for resident in self._residents:

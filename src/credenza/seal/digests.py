@@ -10,6 +10,8 @@ from typing import Protocol
 
 import blake3
 
+from credenza.errors import InputError
+
 Digest = bytes
 Level = str
 
@@ -59,7 +61,10 @@ def u(number: int) -> bytes:
 
 def s(text: str) -> bytes:
     """A text: its length in bytes, then its UTF-8: the specification's ``s``."""
-    data = text.encode()
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as e:  # a lone surrogate, as a pickle may hold one
+        raise InputError(f"seal: a name that is text expected, {text!a} found") from e
     return u(len(data)) + data
 
 

@@ -45,8 +45,7 @@ def _placed(tensor: Tensor) -> Tensor:
     """The tensor; one without bytes views none, wherever its header says it would have been."""
     if tensor.reach:
         return tensor
-    nowhere = Region(start=0, stop=0, nbytes=0, encoding=tensor.region.encoding)
-    return replace(tensor, region=nowhere, offset=0)
+    return replace(tensor, region=Region(start=0, stop=0, nbytes=0), offset=0)
 
 
 def _spans(file: File) -> Iterator[Span]:

@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 from credenza.artifact import SEAL_NAME, Artifact
+from credenza.artifact import open as open_artifact
 from credenza.attest import Envelope, Trust, Verified, sign
 from credenza.attest.statement import Signer
 from credenza.errors import InputError, UnsealedError, UntrustedError
@@ -34,6 +35,8 @@ def seal(
     if not signers:
         raise InputError("seal: at least one signer expected, none given")
     taken = sealing.take(artifact, algorithm=algorithm, progress=progress)
+    if open_artifact(artifact.path) != artifact:
+        raise InputError(f"{artifact.path}: it changed while it was being sealed; nothing written")
     statement = wire.to_statement(
         taken, artifact.path.resolve().name, now or dt.datetime.now(dt.UTC)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from credenza.seal.contents import Contents
 from credenza.seal.digests import Digest
 from credenza.seal.reading import Progress, Span, digest_spans
 from credenza.seal.tree import Seal, SealedFile, Segment
+
+_MOST_ROWS = 10_000
+"""How many rows of a tensor a finding names; its byte range tells where the last difference is."""
 
 
 def compare(
@@ -37,10 +41,15 @@ def compare(
     spans = (
         Span(f.path, s.start, s.stop, s.chunk, contents.get((f.path, s.start))) for f, s in segments
     )
-    digests = digest_spans(subject, spans, seal.algorithm, progress)
-    for (file, segment), found in zip(segments, digests, strict=True):
-        if found != segment.chunks:
-            findings.extend(_differences(file, segment, found))
+    try:
+        digests = digest_spans(subject, spans, seal.algorithm, progress)
+        for (file, segment), found in zip(segments, digests, strict=True):
+            if found != segment.chunks:
+                findings.extend(_differences(file, segment, found))
+    except MalformedError as e:  # a file that became something else since it was listed
+        findings.append(e.finding)
+    if not findings:  # what was added, or grew, while the rest was read
+        findings.extend(_listing(seal, _present(seal, subject)))
     if findings:
         raise AlteredError(_report(seal, subject, findings))
     return contents
@@ -106,10 +115,11 @@ def _rows(tensor: Tensor, segment: Segment, places: Sequence[tuple[int, int]]) -
     first = segment.start + tensor.offset
     rows: set[int] = set()
     for start, stop in places:
-        rows.update(
-            range(max(0, (start - first) // row), min(-(-(stop - first) // row), tensor.shape[0]))
-        )
-    return tuple(sorted(rows))
+        last = min(-(-(stop - first) // row), tensor.shape[0])
+        rows.update(itertools.islice(range(max(0, (start - first) // row), last), _MOST_ROWS))
+        if len(rows) >= _MOST_ROWS:
+            break
+    return tuple(sorted(rows)[:_MOST_ROWS])
 
 
 def _split(digests: bytes) -> list[Digest]:

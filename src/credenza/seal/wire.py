@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import math
 
 import msgspec
 
@@ -15,6 +16,9 @@ from credenza.seal.tree import Seal, SealedFile, Segment
 
 MOST_AXES = 64
 """As many as any reader of ours gives a tensor."""
+
+MOST_ELEMENTS = 2**56
+"""Of a tensor, axes of 0 counted as 1: more fit in no memory, and would overflow numpy's sums."""
 
 PREDICATE_TYPE = "https://credenza.dev/seal/v1"
 
@@ -42,8 +46,10 @@ def from_statement(statement: Statement) -> tuple[Seal, dt.datetime]:
         predicate = msgspec.json.decode(statement.predicate, type=_Predicate)
         algorithm = Algorithm(predicate.algorithm)
         seal = Seal(algorithm, tuple(_sealed_file(file) for file in predicate.files))
-    except (ValueError, KeyError, OverflowError) as e:
+    except (ValueError, KeyError, OverflowError, RecursionError) as e:
         raise InputError(f"seal: not well-formed: {e}") from e
+    if predicate.sealed_at.tzinfo is None:
+        raise InputError("seal: a time with its zone expected")
     expected = (f"credenza-{algorithm.value}", seal.root.hex())
     if [(s.algorithm, s.digest) for s in statement.subjects] != [expected]:
         raise InputError(f"seal: its digests add up to {expected[1]}, which it is not about")
@@ -123,6 +129,8 @@ def _tensor(wire: _Tensor, path: str, segments: tuple[Segment, ...]) -> Tensor:
     region = _region(wire, segments)
     if len(wire.shape) > MOST_AXES or max([wire.offset, *wire.shape, *wire.strides]) >= 2**63:
         raise InputError(f"seal: {path}: tensor {wire.name!r} has too many axes, or too large ones")
+    if math.prod(max(n, 1) for n in wire.shape) > MOST_ELEMENTS:
+        raise InputError(f"seal: {path}: tensor {wire.name!r} has too many elements")
     if min([wire.offset, *wire.shape, *wire.strides]) < 0:
         raise InputError(f"seal: {path}: tensor {wire.name!r} has a negative size or step")
     if wire.strides and len(wire.strides) != len(wire.shape):
@@ -143,9 +151,13 @@ def _tensor(wire: _Tensor, path: str, segments: tuple[Segment, ...]) -> Tensor:
 
 def _region(wire: _Tensor, segments: tuple[Segment, ...]) -> Region:
     if wire.segment is None:
-        return Region(start=0, stop=0, nbytes=0, encoding=wire.encoding)
+        if wire.encoding != "raw" or wire.decoded is not None:
+            raise InputError(f"seal: tensor {wire.name!r} is encoded, and views nothing")
+        return Region(start=0, stop=0, nbytes=0)
     if not 0 <= wire.segment < len(segments):
         raise InputError(f"seal: tensor {wire.name!r} views segment {wire.segment}, there is none")
     segment = segments[wire.segment]
     nbytes = segment.size if wire.decoded is None else wire.decoded
+    if not 0 <= nbytes < 2**63 or (wire.encoding == "raw" and nbytes != segment.size):
+        raise InputError(f"seal: tensor {wire.name!r}: {nbytes} bytes decoded cannot be")
     return Region(start=segment.start, stop=segment.stop, nbytes=nbytes, encoding=wire.encoding)

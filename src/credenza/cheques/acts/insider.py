@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +146,8 @@ def _examined(
 def _signed(bank: Bank, root: str, report: Report) -> Verified[Statement]:
     """The report as evidence that `admit` can rely on."""
     subject = Subject("reader", "credenza-blake3", root)
-    examination = Examination(subject, report, dt.datetime.now(dt.UTC))
+    about = replace(report, root=root)
+    examination = Examination(subject, about, dt.datetime.now(dt.UTC))
     return bank.trust.verify(sign(to_statement(examination), [bank.key]))
 
 
