@@ -96,6 +96,15 @@ def test_the_base_install_is_enough_for_the_command_line() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_verifying_needs_neither_readers_nor_numpy() -> None:
+    code = (
+        "import sys, credenza.seal\n"
+        "print(sorted(m for m in ('numpy', 'torch', 'credenza.artifact.opening') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_each_rule_says_what_it_means_and_what_to_do() -> None:
     for rule in catalogue.rules():
         assert all((rule.title, rule.meaning, rule.remedy, rule.references)), rule.id

@@ -6,7 +6,6 @@ import datetime as dt
 from pathlib import Path
 
 from credenza.artifact import SEAL_NAME, Artifact
-from credenza.artifact import open as open_artifact
 from credenza.attest import Envelope, Trust, Verified, sign
 from credenza.attest.statement import Signer
 from credenza.errors import InputError, UnsealedError, UntrustedError
@@ -34,6 +33,8 @@ def seal(
     """
     if not signers:
         raise InputError("seal: at least one signer expected, none given")
+    from credenza.artifact import open as open_artifact  # with all readers, which verifying spares
+
     taken = sealing.take(artifact, algorithm=algorithm, progress=progress)
     if open_artifact(artifact.path) != artifact:
         raise InputError(f"{artifact.path}: it changed while it was being sealed; nothing written")
