@@ -179,6 +179,16 @@ def spans(indices: tuple[int, ...], most: int = 8) -> str:
     return f"{shown} and {left} more" if left else shown
 
 
+def plain(text: str) -> str:
+    r"""``text`` with all that is not printable spelled out, so ``\x1b`` and ``\u202e`` are seen.
+
+    File and tensor names are an attacker's to choose. A terminal obeys escape sequences, and text
+    that runs right to left shows ``gpj.exe`` as ``exe.jpg`` (CVE-2021-42574). What is left are
+    printable characters and spaces on one line.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _noun(noun: str, indices: tuple[int, ...]) -> str:
     if len(indices) == 1:
         return noun

@@ -96,6 +96,6 @@ def _exit_if_misused(error: Exception) -> None:
 
 
 def _say(kind: str, message: str) -> None:
-    from credenza.cli.console import printable
+    from credenza.findings import plain
 
-    typer.echo(f"credenza: {kind}: {printable(message)}", err=True)
+    typer.echo(f"credenza: {kind}: {plain(message)}", err=True)

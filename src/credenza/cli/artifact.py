@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from credenza.cli.console import AsJson, Model, print_json, printable
+from credenza.cli.console import AsJson, Model, print_json
+from credenza.findings import plain
 
 
 def artifact(model: Model, as_json: AsJson = False) -> None:
@@ -16,12 +17,12 @@ def artifact(model: Model, as_json: AsJson = False) -> None:
         print_json(opened.files)
         return
     for file in opened.files:
-        typer.echo(printable(f"{file.path}  {file.format}, {file.size} bytes"))
+        typer.echo(plain(f"{file.path}  {file.format}, {file.size} bytes"))
         for tensor in file.tensors:
             shape = " × ".join(map(str, tensor.shape)) or "scalar"
-            typer.echo(printable(f"  tensor   {tensor.name}  {tensor.dtype.label}  {shape}"))
+            typer.echo(plain(f"  tensor   {tensor.name}  {tensor.dtype.label}  {shape}"))
         for program in file.programs:
             allowed = "" if program.allowed else "  (would run)"
-            typer.echo(printable(f"  program  {program.name}  {program.kind}{allowed}"))
+            typer.echo(plain(f"  program  {program.name}  {program.kind}{allowed}"))
         for reason in file.unread:
-            typer.echo(printable(f"  unread   {reason}"))
+            typer.echo(plain(f"  unread   {reason}"))

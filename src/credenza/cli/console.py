@@ -45,11 +45,6 @@ def operator() -> str:
     return getpass.getuser()
 
 
-def printable(text: str) -> str:
-    """One line that shows what cannot be printed instead of doing it to the terminal."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
 def conclude(reports: Sequence[Report], *, as_json: bool, html: Path | None = None) -> None:
     """Print the reports, and exit with 1 where one of them has a finding above a note."""
     from credenza import report

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from credenza.cli.console import Seed, printable
+from credenza.cli.console import Seed
+from credenza.findings import plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -66,7 +67,7 @@ class _Terminal:
             self._progress.stop()
 
     def say(self, line: str) -> None:
-        typer.echo(printable(line))
+        typer.echo(plain(line))
 
     def progress(self, what: str, done: float) -> None:
         if self._progress is None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from credenza.cli.console import AsJson, print_json, printable
+from credenza.cli.console import AsJson, print_json
+from credenza.findings import plain
 
 if TYPE_CHECKING:
     from credenza.ledger import Ledger
@@ -28,7 +29,7 @@ def show(ledger: LedgerFile, as_json: AsJson = False) -> None:
         line = (
             f"{entry.time}  {entry.action:10}  {entry.root[:16] or '-':16}  {entry.actor}  {detail}"
         )
-        typer.echo(printable(line.rstrip()))
+        typer.echo(plain(line.rstrip()))
 
 
 @app.command("verify")

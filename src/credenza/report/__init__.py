@@ -5,6 +5,7 @@ as `html`'s: a `Page` of `Section`s of blocks, and `render`. Nothing here prints
 says that a model is good: no finding means no finding under these tests.
 """
 
+from credenza.findings import plain
 from credenza.report.blocks import (
     Bars,
     Beside,
@@ -22,7 +23,7 @@ from credenza.report.page import Page, Section, html, render
 from credenza.report.pixels import png
 from credenza.report.terminal import text
 from credenza.report.wire import json
-from credenza.report.words import plain, verdict
+from credenza.report.words import verdict
 
 __all__ = [
     "Bars",

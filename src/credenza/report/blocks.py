@@ -9,10 +9,10 @@ from html import escape
 
 from credenza.catalogue import rule
 from credenza.errors import InputError
-from credenza.findings import Figure, Finding, Picture, Report
+from credenza.findings import Figure, Finding, Picture, Report, plain
 from credenza.report.interface import Block
 from credenza.report.pixels import data_uri
-from credenza.report.words import NOTHING, NOTHING_KNOWN, plain, verdict
+from credenza.report.words import NOTHING, NOTHING_KNOWN, verdict
 
 _SMALL = 64  # pixels; a picture narrower than this is shown enlarged, its pixels kept square
 _HEAT = 0.72  # opacity of the fullest cell, at which ink on it still has a contrast of 4.5 to 1

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from credenza.catalogue import rule
-from credenza.findings import Finding, Report, Severity
-from credenza.report.words import NOTHING, NOTHING_KNOWN, plain, verdict
+from credenza.findings import Finding, Report, Severity, plain
+from credenza.report.words import NOTHING, NOTHING_KNOWN, verdict
 
 _STYLES = {
     Severity.NOTE: "dim",
