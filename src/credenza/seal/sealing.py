@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from credenza.artifact.folder import Place
 from credenza.artifact.model import Artifact, File, Region, Tensor
 from credenza.seal.digests import Algorithm
 from credenza.seal.reading import Progress, Span, digest_spans
 from credenza.seal.tree import Seal, SealedFile, Segment
 
-_SMALLEST_TARGET = 256
-_LARGEST_TARGET = 2**20
-_CHUNKS = 32
+_LARGEST = 2**20
+_SMALL = 2**20
+"""In bytes: a tensor up to here, such as a classifier's head, is named almost row by row."""
 
 
 def take(
@@ -27,18 +28,19 @@ def take(
     """
     files = sorted(artifact.files, key=lambda file: file.path.encode())
     spans = [list(_spans(file)) for file in files]
-    digests = digest_spans(artifact.path, (s for of in spans for s in of), algorithm, progress)
-    sealed = tuple(
-        SealedFile(
-            file.path,
-            file.size,
-            file.format,
-            tuple(Segment(s.start, s.stop, s.chunk, next(digests)) for s in of),
-            tuple(_placed(tensor) for tensor in file.tensors),
+    with Place(artifact.path) as place:
+        digests = digest_spans(place, (s for of in spans for s in of), algorithm, progress)
+        sealed = tuple(
+            SealedFile(
+                file.path,
+                file.size,
+                file.format,
+                tuple(Segment(s.start, s.stop, s.chunk, next(digests)) for s in of),
+                tuple(_placed(tensor) for tensor in file.tensors),
+            )
+            for file, of in zip(files, spans, strict=True)
         )
-        for file, of in zip(files, spans, strict=True)
-    )
-    return Seal(algorithm, sealed)
+    return Seal(algorithm, sealed, artifact.ignored)
 
 
 def _placed(tensor: Tensor) -> Tensor:
@@ -71,9 +73,13 @@ def _row_bytes(tensor: Tensor) -> int:
     if not plain or not tensor.shape or tensor.nbytes % tensor.shape[0]:
         return 1
     row = tensor.nbytes // tensor.shape[0]
-    return row if row <= _LARGEST_TARGET else 1
+    return row if row <= _LARGEST else 1
 
 
 def _chunk_size(size: int, row: int) -> int:
-    target = min(max(-(-size // _CHUNKS), _SMALLEST_TARGET), _LARGEST_TARGET)
+    """Whole rows: some 32 chunks of a small segment, 8 or more of a large one, 1 MiB at most.
+
+    Each chunk costs 44 bytes in the seal, and a call when it is verified.
+    """
+    target = max(256, size // 32) if size <= _SMALL else min(size // 8, _LARGEST)
     return -(-target // row) * row

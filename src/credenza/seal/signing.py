@@ -36,7 +36,7 @@ def seal(
     from credenza.artifact import open as open_artifact  # with all readers, which verifying spares
 
     taken = sealing.take(artifact, algorithm=algorithm, progress=progress)
-    if open_artifact(artifact.path) != artifact:
+    if open_artifact(artifact.path, ignore=artifact.ignored) != artifact:
         raise InputError(f"{artifact.path}: it changed while it was being sealed; nothing written")
     statement = wire.to_statement(
         taken, artifact.path.resolve().name, now or dt.datetime.now(dt.UTC)

@@ -28,6 +28,7 @@ def to_statement(seal: Seal, name: str, sealed_at: dt.datetime) -> Statement:
     predicate = _Predicate(
         algorithm=seal.algorithm.value,
         sealed_at=sealed_at.astimezone(dt.UTC).replace(microsecond=0),
+        ignored=list(seal.ignored),
         files=[_wire_file(file) for file in seal.files],
     )
     subject = Subject(name, f"credenza-{seal.algorithm.value}", seal.root.hex())
@@ -45,7 +46,8 @@ def from_statement(statement: Statement) -> tuple[Seal, dt.datetime]:
     try:
         predicate = msgspec.json.decode(statement.predicate, type=_Predicate)
         algorithm = Algorithm(predicate.algorithm)
-        seal = Seal(algorithm, tuple(_sealed_file(file) for file in predicate.files))
+        files = tuple(_sealed_file(file) for file in predicate.files)
+        seal = Seal(algorithm, files, tuple(predicate.ignored))
     except (ValueError, KeyError, OverflowError, RecursionError) as e:
         raise InputError(f"seal: not well-formed: {e}") from e
     if predicate.sealed_at.tzinfo is None:
@@ -85,6 +87,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     algorithm: str
     sealed_at: dt.datetime
+    ignored: list[str]
     files: list[_File]
 
 
@@ -137,7 +140,7 @@ def _tensor(wire: _Tensor, path: str, segments: tuple[Segment, ...]) -> Tensor:
         raise InputError(f"seal: {path}: tensor {wire.name!r} needs a stride a dimension")
     if wire.byteorder not in ("little", "big") or wire.encoding not in ("raw", "deflate"):
         raise InputError(f"seal: {path}: tensor {wire.name!r}: unknown byte order or encoding")
-    return Tensor(
+    tensor = Tensor(
         name=wire.name,
         dtype=Dtype.of(wire.dtype),
         shape=tuple(wire.shape),
@@ -147,6 +150,9 @@ def _tensor(wire: _Tensor, path: str, segments: tuple[Segment, ...]) -> Tensor:
         strides=tuple(wire.strides),
         byteorder=wire.byteorder,
     )
+    if wire.segment is not None and not tensor.reach:
+        raise InputError(f"seal: {path}: tensor {wire.name!r} is empty, and views a segment")
+    return tensor
 
 
 def _region(wire: _Tensor, segments: tuple[Segment, ...]) -> Region:
