@@ -10,7 +10,7 @@ from credenza.attest import Trust, Verified
 from credenza.seal.contents import Sealed, VerifiedBytes
 from credenza.seal.reading import Progress
 from credenza.seal.signing import read_seal
-from credenza.seal.verifying import Keep, compare
+from credenza.seal.verifying import Keep, compare, who_sealed
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +34,7 @@ def check(sealed: Verified[Sealed], *, progress: Progress | None = None) -> None
 
     Raises `AlteredError`, or `InputError` where something cannot be read.
     """
-    compare(sealed.value, sealer=_who(sealed), progress=progress)
+    compare(sealed.value, sealer=who_sealed(sealed), progress=progress)
 
 
 def read(
@@ -61,7 +61,7 @@ def read(
         sealed.value,
         keep=Keep.MAPPED if map_unprotected else Keep.PRIVATE,
         tensors=tensors,
-        sealer=_who(sealed),
+        sealer=who_sealed(sealed),
         progress=progress,
     )
     names = None if tensors is None else frozenset(tensors)
@@ -115,7 +115,3 @@ def load_torch(
     if into is not None:
         torch_tensors.put_into(into, state)
     return state
-
-
-def _who(sealed: Verified[Sealed]) -> str:
-    return ", ".join(f"key {key[:16]}" for key in sealed.keys)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from credenza.artifact.folder import Place
+from credenza.attest import Verified
 from credenza.errors import AlteredError, InputError, MalformedError
 from credenza.findings import Finding, Report
 from credenza.seal.contents import Contents, Sealed, private_memory
@@ -64,6 +65,11 @@ def compare(
         digests = digest_spans(place, spans, sealed.seal.algorithm, progress)
         comparison.hold_against(place, digests)
     return contents
+
+
+def who_sealed(sealed: Verified[Sealed]) -> str:
+    """Who signed a seal, in words for a report."""
+    return ", ".join(f"key {key[:16]}" for key in sealed.keys)
 
 
 def _memory(place: Place, segments: Sequence[tuple[SealedFile, Segment]], keep: Keep) -> Contents:
