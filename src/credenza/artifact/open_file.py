@@ -101,6 +101,10 @@ class OpenFile:
                 fcntl.fcntl(self._handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         return self._lease
 
+    def status(self) -> os.stat_result:
+        """What the system says of the file now."""
+        return os.fstat(self._handle)
+
     def close(self) -> None:
         """Give the descriptor back. Nothing can be read afterwards."""
         os.close(self._handle)

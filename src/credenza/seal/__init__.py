@@ -16,11 +16,13 @@ from credenza.seal.tree import Seal, SealedFile, Segment
 from credenza.verbs import callable_room
 
 if TYPE_CHECKING:
+    from credenza.seal.cache import Cache
     from credenza.seal.folders import verified_folder
     from credenza.seal.onnx_session import load_onnx
 
 __all__ = [
     "Algorithm",
+    "Cache",
     "Seal",
     "Sealed",
     "SealedFile",
@@ -41,7 +43,7 @@ __all__ = [
 callable_room(__name__)
 
 
-_LATE = {"load_onnx": "onnx_session", "verified_folder": "folders"}
+_LATE = {"Cache": "cache", "load_onnx": "onnx_session", "verified_folder": "folders"}
 """What verifying does without, by the module that has it."""
 
 

@@ -16,25 +16,38 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from credenza.seal.cache import Cache
 
-def verify(path: Path | str, trust: Trust, *, progress: Progress | None = None) -> Verified[Sealed]:
+
+def verify(
+    path: Path | str,
+    trust: Trust,
+    *,
+    cache: Cache | None = None,
+    progress: Progress | None = None,
+) -> Verified[Sealed]:
     """Check that every byte of a model is what a trusted key sealed, and nothing else is there.
 
     Says who sealed what, and when. Raises `UnsealedError` where there is no seal, `UntrustedError`
     where no trusted key signed it, `AlteredError` where the model is not the sealed one,
     `InputError` where something cannot be read. Nothing of the model is parsed.
+
+    With a ``cache``, a file whose size and times are those of the last time is not read again: that
+    is less than verifying it, so a strict policy goes without.
     """
     sealed = read_seal(path, trust)
-    check(sealed, progress=progress)
+    check(sealed, cache=cache, progress=progress)
     return sealed
 
 
-def check(sealed: Verified[Sealed], *, progress: Progress | None = None) -> None:
+def check(
+    sealed: Verified[Sealed], *, cache: Cache | None = None, progress: Progress | None = None
+) -> None:
     """The second half of `verify`: hold the model against a seal that was read from beside it.
 
     Raises `AlteredError`, or `InputError` where something cannot be read.
     """
-    compare(sealed.value, sealer=who_sealed(sealed), progress=progress)
+    compare(sealed.value, sealer=who_sealed(sealed), cache=cache, progress=progress)
 
 
 def read(

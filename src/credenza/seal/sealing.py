@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from credenza.artifact.folder import Place
 from credenza.artifact.model import Artifact, File, Region, Tensor
 from credenza.seal.digests import Algorithm
 from credenza.seal.reading import Progress, Span, digest_spans
 from credenza.seal.tree import Seal, SealedFile, Segment
+
+if TYPE_CHECKING:
+    from credenza.seal.cache import Cache
 
 _LARGEST = 2**20
 _SMALL = 2**20
@@ -20,27 +24,50 @@ def take(
     artifact: Artifact,
     *,
     algorithm: Algorithm = Algorithm.BLAKE3,
+    cache: Cache | None = None,
     progress: Progress | None = None,
 ) -> Seal:
     """The seal of an artefact as it is on disk now. Every byte of every file is read once.
 
+    With a ``cache``, the files that it knows are not read.
+
     Raises `InputError` where a file cannot be read, or became shorter meanwhile.
     """
     files = sorted(artifact.files, key=lambda file: file.path.encode())
-    spans = [list(_spans(file)) for file in files]
+    spans = {file.path: tuple(_spans(file)) for file in files}
     with Place(artifact.path) as place:
-        digests = digest_spans(place, (s for of in spans for s in of), algorithm, progress)
-        sealed = tuple(
-            SealedFile(
-                file.path,
-                file.size,
-                file.format,
-                tuple(Segment(s.start, s.stop, s.chunk, next(digests)) for s in of),
-                tuple(_placed(tensor) for tensor in file.tensors),
-            )
-            for file, of in zip(files, spans, strict=True)
-        )
-    return Seal(algorithm, sealed, artifact.ignored)
+        known: dict[str, SealedFile] = {}
+        pending = None
+        if cache is not None:
+            known, pending = cache.look_up(place, spans, algorithm)
+        same = {
+            file.path: known[file.path]
+            for file in files
+            if file.path in known and _is_laid_out(known[file.path], file, spans[file.path])
+        }
+        unread = (s for path, of in spans.items() if path not in same for s in of)
+        digests = digest_spans(place, unread, algorithm, progress)
+        sealed = (same.get(f.path) or _sealed(f, spans[f.path], digests) for f in files)
+        seal = Seal(algorithm, tuple(sealed), artifact.ignored)
+        if pending is not None:
+            pending.learn(seal)
+    return seal
+
+
+def _is_laid_out(known: SealedFile, file: File, spans: Sequence[Span]) -> bool:
+    """Whether a file would be cut and read today as it was when it became known."""
+    cuts = [(s.start, s.stop, s.chunk) for s in known.segments]
+    return (
+        known.format == file.format
+        and cuts == [(s.start, s.stop, s.chunk) for s in spans]
+        and known.tensors == tuple(map(_placed, file.tensors))
+    )
+
+
+def _sealed(file: File, spans: Sequence[Span], digests: Iterator[bytes]) -> SealedFile:
+    segments = tuple(Segment(s.start, s.stop, s.chunk, next(digests)) for s in spans)
+    tensors = tuple(_placed(tensor) for tensor in file.tensors)
+    return SealedFile(file.path, file.size, file.format, segments, tensors)
 
 
 def _placed(tensor: Tensor) -> Tensor:

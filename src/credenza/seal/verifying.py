@@ -6,6 +6,7 @@ import contextlib
 import enum
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from credenza.artifact.folder import Place
 from credenza.attest import Verified
@@ -15,6 +16,9 @@ from credenza.seal.contents import Contents, Sealed, private_memory
 from credenza.seal.differences import Differences, listing
 from credenza.seal.reading import Progress, Span, digest_spans
 from credenza.seal.tree import Seal, SealedFile, Segment
+
+if TYPE_CHECKING:
+    from credenza.seal.cache import Cache, Pending
 
 
 class Keep(enum.Enum):
@@ -32,13 +36,16 @@ def compare(
     tensors: Collection[str] | None = None,
     copy_to: Path | None = None,
     sealer: str = "",
+    cache: Cache | None = None,
     progress: Progress | None = None,
 ) -> Contents:
     """Hash a model against its seal: every byte of it, or the segments that ``tensors`` view.
 
     Names and sizes of all files are compared in either case. Gives back the very bytes that were
     hashed where they are to be kept, else nothing. With ``copy_to``, a folder in which each file of
-    the seal lies with its size, they are written there. ``sealer`` says in words who signed.
+    the seal lies with its size, they are written there. ``sealer`` says in words who signed. With a
+    ``cache``, files that it knows to be the sealed ones are not read, and those that were are put
+    into it; it serves only where nothing is kept or copied.
 
     Raises `AlteredError`, whose report names every difference: files missing, added or resized,
     and the tensors, rows and bytes that differ; `InputError` for a tensor that the seal does not
@@ -49,6 +56,9 @@ def compare(
         comparison.list(place)
         if comparison.findings:  # it is refused: the rest is looked at for the report alone
             keep, copy_to = Keep.NOTHING, None
+        pending = None
+        if cache and keep is Keep.NOTHING and copy_to is None:
+            pending = comparison.leave_out_known(place, cache)
         contents = _memory(place, comparison.segments, keep)
         spans = (
             Span(
@@ -64,6 +74,8 @@ def compare(
         )
         digests = digest_spans(place, spans, sealed.seal.algorithm, progress)
         comparison.hold_against(place, digests)
+        if pending and not comparison.findings:
+            pending.learn(sealed.seal)
     return contents
 
 
@@ -94,6 +106,7 @@ class _Comparison:
         self.findings: list[Finding] = []
         self.segments = tuple(_wanted(sealed.seal, tensors))
         self.whole = tensors is None
+        self.unread = 0
 
     def list(self, place: Place) -> None:
         """Compare names and sizes. Raises `AlteredError` where they differ and nothing is left."""
@@ -103,6 +116,15 @@ class _Comparison:
         self.segments = tuple(
             (file, s) for file, s in self.segments if present.get(file.path) == file.size
         )
+
+    def leave_out_known(self, place: Place, cache: Cache) -> Pending:
+        """Do not look at the bytes of files that the cache knows to be the sealed ones."""
+        seal = self.sealed.seal
+        known, pending = cache.look_up(place, (f.path for f in seal.files), seal.algorithm)
+        same = {file.path for file in seal.files if known.get(file.path) == file}
+        self.segments = tuple((file, s) for file, s in self.segments if file.path not in same)
+        self.unread = len(same)
+        return pending
 
     def hold_against(self, place: Place, digests: Iterable[bytes]) -> None:
         """Compare the digests that were found with the sealed ones, and names and sizes again."""
@@ -146,6 +168,7 @@ class _Comparison:
             uncovered=(
                 "whether the model was good when it was sealed",
                 *(f"left out by the seal: {path}" for path in seal.ignored),
+                *([f"{self.unread} files that the cache knows, not read"] if self.unread else []),
             ),
             findings=tuple(self.findings),
         )

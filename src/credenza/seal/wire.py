@@ -29,7 +29,7 @@ def to_statement(seal: Seal, name: str, sealed_at: dt.datetime) -> Statement:
         algorithm=seal.algorithm.value,
         sealed_at=sealed_at.astimezone(dt.UTC).replace(microsecond=0),
         ignored=list(seal.ignored),
-        files=[_wire_file(file) for file in seal.files],
+        files=[wire_file(file) for file in seal.files],
     )
     subject = Subject(name, f"credenza-{seal.algorithm.value}", seal.root.hex())
     return Statement((subject,), PREDICATE_TYPE, msgspec.json.encode(predicate))
@@ -46,7 +46,7 @@ def from_statement(statement: Statement) -> tuple[Seal, dt.datetime]:
     try:
         predicate = msgspec.json.decode(statement.predicate, type=_Predicate)
         algorithm = Algorithm(predicate.algorithm)
-        files = tuple(_sealed_file(file) for file in predicate.files)
+        files = tuple(sealed_file(file) for file in predicate.files)
         seal = Seal(algorithm, files, tuple(predicate.ignored))
     except (ValueError, KeyError, OverflowError, RecursionError) as e:
         raise InputError(f"seal: not well-formed: {e}") from e
@@ -76,7 +76,9 @@ class _Tensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     decoded: int | None = None
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WireFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of a seal, as it is written."""
+
     path: str
     size: int
     format: str
@@ -88,11 +90,12 @@ class _Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     algorithm: str
     sealed_at: dt.datetime
     ignored: list[str]
-    files: list[_File]
+    files: list[WireFile]
 
 
-def _wire_file(file: SealedFile) -> _File:
-    return _File(
+def wire_file(file: SealedFile) -> WireFile:
+    """A file as it is written."""
+    return WireFile(
         path=file.path,
         size=file.size,
         format=file.format,
@@ -118,7 +121,8 @@ def _wire_tensor(tensor: Tensor, segment: int | None) -> _Tensor:
     )
 
 
-def _sealed_file(wire: _File) -> SealedFile:
+def sealed_file(wire: WireFile) -> SealedFile:
+    """The file that was written. Raises `InputError` or `ValueError` where it is malformed."""
     ends = [segment.start for segment in wire.segments[1:]] + [wire.size]
     segments = tuple(
         Segment(s.start, end, s.chunk, base64.b64decode(s.digests, validate=True))
