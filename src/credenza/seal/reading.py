@@ -49,6 +49,10 @@ class Span:
         into = None if self.into is None else self.part(start, stop)
         return replace(self, start=start, stop=stop, into=into)
 
+    def over(self, mapped: memoryview) -> Span:
+        """The same bytes, which are in memory already."""
+        return Span(self.path, self.start, self.stop, self.chunk, mapped, True, self.copy_to)
+
     def part(self, start: int, stop: int) -> memoryview:
         """What of ``into`` holds the bytes ``start`` to ``stop`` of the file."""
         if self.into is None:
@@ -79,14 +83,15 @@ def _cuts(span: Span) -> range:
 
 
 def _jobs(spans: Iterable[Span]) -> Iterator[list[Span]]:
-    """The spans, cut, and gathered again by file into jobs of about `_JOB` bytes."""
+    """The spans, cut, and gathered again into jobs: runs of a file's bytes of about `_JOB`."""
     job: list[Span] = []
     size = 0
     for span in spans:
         cuts = _cuts(span)
         for start in cuts:
             stop = min(start + cuts.step, span.stop)
-            if job and (job[0].path != span.path or size + stop - start > _JOB):
+            follows = job and (job[-1].path, job[-1].stop) == (span.path, start)
+            if job and (not follows or size + stop - start > _JOB):
                 yield job
                 job, size = [], 0
             job.append(span.cut(start, stop) if len(cuts) > 1 else span)
@@ -134,7 +139,7 @@ class _Work:
         try:
             while (taken := self._next()) is not None:
                 at, job, file = taken
-                self.digests[at] = [_digests(file, span, self._make) for span in job]
+                self.digests[at] = _digests(file, job, self._make)
                 self._finished(file)
                 self._progress(sum(span.stop - span.start for span in job))
         except BaseException as e:  # noqa: BLE001  `run` raises it, when no thread works any more
@@ -157,8 +162,17 @@ class _Work:
                 self._open.pop(file.path).close()
 
 
-def _digests(file: OpenFile, span: Span, make: Callable[[], Hasher]) -> bytes:
-    """The joined chunk digests of one span of an open file."""
+def _digests(file: OpenFile, job: Sequence[Span], make: Callable[[], Hasher]) -> list[bytes]:
+    """The joined chunk digests of each span of a job."""
+    first, last = job[0].start, job[-1].stop
+    if job[0].into is None and last - first >= _WORTH_MAPPING:
+        mapped = file.mapped(first, last)
+        if mapped is not None:
+            job = [span.over(mapped[span.start - first : span.stop - first]) for span in job]
+    return [_span_digests(file, span, make) for span in job]
+
+
+def _span_digests(file: OpenFile, span: Span, make: Callable[[], Hasher]) -> bytes:
     digests = []
     with _copy(span.copy_to) as write:
         for start, block in _blocks(file, span):
@@ -173,24 +187,12 @@ def _digests(file: OpenFile, span: Span, make: Callable[[], Hasher]) -> bytes:
 def _blocks(file: OpenFile, span: Span) -> Iterator[tuple[int, memoryview]]:
     """The bytes of a span where they are hashed: whole chunks, about `_BLOCK` bytes at a time."""
     step = max(1, _BLOCK // span.chunk) * span.chunk
-    whole = _in_memory(file, span)
     for start in range(span.start, span.stop, step):
         stop = min(start + step, span.stop)
-        if whole is not None:
-            yield start, whole[start - span.start : stop - span.start]
-            continue
         block = _buffer(stop - start) if span.into is None else span.part(start, stop)
-        file.fill(block, start)
+        if not span.filled:
+            file.fill(block, start)
         yield start, block
-
-
-def _in_memory(file: OpenFile, span: Span) -> memoryview | None:
-    """The whole span, where it is in memory already or can be mapped."""
-    if span.filled:
-        return span.into
-    if span.into is not None or span.stop - span.start < _WORTH_MAPPING:
-        return None
-    return file.mapped(span.start, span.stop)
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ class Segment:
     def digest(self, algorithm: Algorithm) -> Digest:
         """The digest of level ``segment``."""
         count = len(self.chunks) // _DIGEST_SIZE
-        return algorithm.digest("segment", u(self.size) + u(self.chunk) + u(count) + self.chunks)
+        return algorithm.digest("segment", u(self.size, self.chunk, count) + self.chunks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +146,15 @@ def _tensor_digest(
     algorithm: Algorithm, tensor: Tensor, segments: Sequence[Digest], index: int | None
 ) -> Digest:
     view = u(len(segments)) if index is None else u(index) + segments[index]
+    shape, strides, region = tensor.shape, tensor.strides, tensor.region
     return algorithm.digest(
         "tensor",
         s(tensor.name)
         + s(tensor.dtype.label)
-        + several([u(n) for n in tensor.shape])
-        + u(tensor.offset)
-        + several([u(n) for n in tensor.strides])
+        + u(len(shape), *shape, tensor.offset, len(strides), *strides)
         + s(tensor.byteorder)
-        + s(tensor.region.encoding)
-        + u(tensor.region.nbytes)
+        + s(region.encoding)
+        + u(region.nbytes)
         + view,
     )
 

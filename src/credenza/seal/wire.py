@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import math
+import struct
 
 import msgspec
 
@@ -48,7 +49,7 @@ def from_statement(statement: Statement) -> tuple[Seal, dt.datetime]:
         algorithm = Algorithm(predicate.algorithm)
         files = tuple(sealed_file(file) for file in predicate.files)
         seal = Seal(algorithm, files, tuple(predicate.ignored))
-    except (ValueError, KeyError, OverflowError, RecursionError) as e:
+    except (ValueError, KeyError, OverflowError, RecursionError, struct.error) as e:
         raise InputError(f"seal: not well-formed: {e}") from e
     if predicate.sealed_at.tzinfo is None:
         raise InputError("seal: a time with its zone expected")
