@@ -35,7 +35,7 @@ def private_memory(size: int) -> memoryview:
 def hand_out(memory: memoryview, start: int, size: int) -> None:
     """Have the system hand out ``size`` bytes of `private_memory` from ``start`` in one call.
 
-    Pages handed out one by one, as they are touched, cost as much as hashing what is read into them.
+    Pages handed out one by one, as they are touched, cost as much as hashing what is put into them.
     """
     if isinstance(memory.obj, mmap.mmap) and not start % mmap.PAGESIZE:
         with contextlib.suppress(OSError):  # a system before Linux 5.14
