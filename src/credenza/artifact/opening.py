@@ -9,6 +9,7 @@ from typing import Final
 
 from credenza.artifact import plain, sharded
 from credenza.artifact.folder import files, open_bytes
+from credenza.artifact.gguf import Gguf
 from credenza.artifact.interface import Bytes, Reader
 from credenza.artifact.model import Artifact, File
 from credenza.artifact.npy import Npy
@@ -26,6 +27,7 @@ READERS: Final[tuple[Reader, ...]] = (
     TorchZip(),
     Npz(),
     Npy(),
+    Gguf(),
     Safetensors(),
     plain.PYTHON,
     plain.BYTECODE,
@@ -38,7 +40,12 @@ READERS: Final[tuple[Reader, ...]] = (
 """The first that claims a file reads it. Those that can hold programs come first, and code by its
 name comes after them: a pickle is a pickle under any name."""
 
-_FORMAT_OF_NAME: Final = {".safetensors": "safetensors", ".npy": "npy", ".npz": "npz"}
+_FORMAT_OF_NAME: Final = {
+    ".safetensors": "safetensors",
+    ".npy": "npy",
+    ".npz": "npz",
+    ".gguf": "gguf",
+}
 """Names that promise a format without code. A file that breaks the promise is refused."""
 
 
