@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import gguf
 import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFEndian
-
-WIDE = (GGMLQuantizationType.F32, GGMLQuantizationType.F64)
 
 
 def blocks(kind: GGMLQuantizationType, rows: int, seed: int = 0) -> Any:
@@ -21,8 +19,8 @@ def blocks(kind: GGMLQuantizationType, rows: int, seed: int = 0) -> Any:
 
 def write(
     path: Path,
-    tensors: dict[str, tuple[Any, GGMLQuantizationType | None]],
-    pairs: dict[str, Any] | None = None,
+    tensors: Mapping[str, tuple[Any, GGMLQuantizationType | None]],
+    pairs: Mapping[str, Any] | None = None,
     *,
     big: bool = False,
     alignment: int | None = None,

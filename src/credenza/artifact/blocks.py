@@ -50,7 +50,9 @@ def _dequantized(tensor: Tensor, rows: NDArray[np.uint8]) -> NDArray[np.float32]
         with np.errstate(all="ignore"):  # a scale may be anything, NaN and infinity included
             found = dequantize(rows, GGMLQuantizationType[tensor.dtype.label])
     except NotImplementedError as e:
-        raise _valueless(tensor, f"the gguf package computes no values of {tensor.dtype.label}") from e
+        raise _valueless(
+            tensor, f"the gguf package computes no values of {tensor.dtype.label}"
+        ) from e
     return np.asarray(found, np.float32).reshape(tensor.shape)
 
 

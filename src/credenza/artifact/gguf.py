@@ -206,8 +206,6 @@ _WHAT: Final = {
 }
 
 
-def _refuse(
-    cursor: Cursor, at: int, name: str, rule: str, expected: str, found: str
-) -> NoReturn:
+def _refuse(cursor: Cursor, at: int, name: str, rule: str, expected: str, found: str) -> NoReturn:
     path = cursor.window.file.path
     raise malformed(path, rule, at, _WHAT[rule], expected, found[:200], tensor=name)

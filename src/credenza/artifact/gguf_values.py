@@ -127,13 +127,12 @@ class Cursor:
 
 def value(cursor: Cursor) -> tuple[str, int | None]:
     """The next value, with its type before it, as text; and itself if it is a uint32."""
-    at = cursor.at
     kind = _kind(cursor)
     if kind == _STRING:
         return cursor.text(*cursor.string()), None
     if kind == _ARRAY:
         return _array(cursor), None
-    number = _number(cursor, kind, at)
+    number = _number(cursor, kind)
     text = f"{_NUMBERS[kind].name} {_NUMBERS[kind].text(number)}"
     return text, number if kind == _UINT32 else None
 
@@ -146,7 +145,8 @@ def _kind(cursor: Cursor) -> int:
     return kind
 
 
-def _number(cursor: Cursor, kind: int, at: int) -> Any:
+def _number(cursor: Cursor, kind: int) -> Any:
+    at = cursor.at
     number = cursor.number(_NUMBERS[kind].code)
     if kind == _BOOL and number > 1:
         cursor.refuse("gguf-boolean", at, "a boolean is neither 0 nor 1", "0 or 1", f"{number}")
@@ -159,7 +159,7 @@ def _array(cursor: Cursor) -> str:
     text = f"array of {count} {_NAMES[kind]}"
     if kind in _NUMBERS and count <= _MOST_ELEMENTS_SHOWN:
         cursor.at = start
-        numbers = [_number(cursor, kind, start) for _ in range(count)]
+        numbers = [_number(cursor, kind) for _ in range(count)]
         return f"{text}: {', '.join(map(_NUMBERS[kind].text, numbers))}"
     return f"{text}, sha256 {cursor.window.sha256(start, stop)}"
 

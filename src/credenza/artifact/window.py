@@ -8,7 +8,7 @@ from typing import Final, final
 
 from credenza.artifact.interface import Bytes
 
-WIDTH: Final = 1 << 16
+WIDTH: Final = 1 << 14
 """In bytes: how much is read at once, and how much is kept."""
 
 
@@ -30,7 +30,7 @@ class Window:
         Raises `InputError` as `Bytes.pread` does.
         """
         at = start - self._start
-        if 0 <= at and at + length <= len(self._held):
+        if at >= 0 and at + length <= len(self._held):
             return self._held[at : at + length]
         wanted = max(0, min(length, self.size - start))
         if wanted > WIDTH:
