@@ -7,13 +7,14 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from credenza.artifact import plain, sharded
+from credenza.artifact import external, plain, sharded
 from credenza.artifact.folder import files, open_bytes
 from credenza.artifact.gguf import Gguf
 from credenza.artifact.interface import Bytes, Reader
 from credenza.artifact.model import Artifact, File
 from credenza.artifact.npy import Npy
 from credenza.artifact.npz import Npz
+from credenza.artifact.onnx import Onnx
 from credenza.artifact.pickle_file import PickleFile
 from credenza.artifact.safetensors import Safetensors
 from credenza.artifact.torch_legacy import TorchLegacy
@@ -28,6 +29,7 @@ READERS: Final[tuple[Reader, ...]] = (
     Npz(),
     Npy(),
     Gguf(),
+    Onnx(),
     Safetensors(),
     plain.PYTHON,
     plain.BYTECODE,
@@ -45,6 +47,7 @@ _FORMAT_OF_NAME: Final = {
     ".npy": "npy",
     ".npz": "npz",
     ".gguf": "gguf",
+    ".onnx": "onnx",
 }
 """Names that promise a format without code. A file that breaks the promise is refused."""
 
@@ -63,6 +66,10 @@ def open(  # noqa: A001  `artifact.open` is what a caller writes
     root = Path(path)
     listed = files(root, ignore=ignore)
     found = tuple(_read_listed(root, f.path) for f in listed)
+    if root.is_dir():
+        found = external.bind(found)
+    else:
+        external.check_alone(found[0])
     for name in (f.path for f in found if f.path.endswith(sharded.SUFFIX)):
         with open_bytes(root, name) as index:
             sharded.check(index, found)
