@@ -95,8 +95,8 @@ _NUMPY: Final[dict[Dtype, np.dtype[Any]]] = {
     Dtype.C128: np.dtype("c16"),
 }
 
-_INTEGERS: Final = {Dtype.I2: 2, Dtype.U2: 0, Dtype.I4: 8, Dtype.U4: 0}
-"""Integers of less than a byte, with the value of their sign bit."""
+_SIGNED: Final = (Dtype.I2, Dtype.I4)
+_UNSIGNED: Final = (Dtype.U2, Dtype.U4)
 
 
 def array(artifact: Artifact, tensor: Tensor) -> NDArray[Any]:
@@ -157,9 +157,10 @@ def from_region(tensor: Tensor, region: Buffer) -> NDArray[Any]:
     bits = bits_from_region(tensor, region)
     if tensor.dtype is Dtype.BF16:
         return _widened(bits)
-    if sign := _INTEGERS.get(tensor.dtype):
-        return np.asarray((bits ^ np.uint8(sign)) - np.uint8(sign)).view(np.int8)
-    if tensor.dtype in _INTEGERS:
+    if tensor.dtype in _SIGNED:
+        shift = 8 - tensor.dtype.bits
+        return np.asarray(np.asarray(bits << shift).view(np.int8) >> shift)
+    if tensor.dtype in _UNSIGNED:
         return bits
     return np.asarray(_table(tensor.dtype)[bits])
 

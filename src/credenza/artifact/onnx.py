@@ -138,8 +138,8 @@ class _Walk:
             opset = self.message(OPSET, found.start, found.stop)
             domain = opset.text("domain") or "ai.onnx"
             self.tell(f"opset {domain}", str(_signed(opset.number("version"))), found.at)
-        for key, value in pairs(self.window, model, "metadata_props"):
-            self.tell(f"metadata {key}", value, 0)
+        for key, value, at in pairs(self.window, model, "metadata_props"):
+            self.tell(f"metadata {key}", value, at)
 
     def declare(self, found: Field) -> None:
         """Note a function of the model, and what it is by its bytes."""

@@ -177,8 +177,8 @@ def _elsewhere(
     found = _pairs(window, message, name)
     location = found.get(_LOCATION, "")
     path = joined(posixpath.dirname(window.file.path), location)
-    if path is None or _MEMORY in location:
-        wanted = "a relative path that stays inside the model"
+    if path is None or path == window.file.path or _MEMORY in location:
+        wanted = "a relative path to another file that stays inside the model"
         _refuse(window, message, name, "external-path", wanted, ascii(location)[:120])
     for key in (_OFFSET, _LENGTH):
         if key in found and not _DIGITS.fullmatch(found[key]):
@@ -196,7 +196,7 @@ def _elsewhere(
 
 def _pairs(window: Window, message: Message, name: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for key, value in pairs(window, message, "external_data"):
+    for key, value, _ in pairs(window, message, "external_data"):
         if key in found or len(found) == _MOST_KEYS:
             _refuse(window, message, name, "external-entry", "each key once", ascii(key)[:60])
         found[key] = value
@@ -206,11 +206,14 @@ def _pairs(window: Window, message: Message, name: str) -> dict[str, str]:
     return found
 
 
-def pairs(window: Window, message: Message, name: str) -> Iterator[tuple[str, str]]:
-    """The keys and values of a repeated field of pairs; long values as size and digest."""
+def pairs(window: Window, message: Message, name: str) -> Iterator[tuple[str, str, int]]:
+    """The keys and values of a repeated field of pairs, and where each is in the file.
+
+    Long values are shown as size and digest.
+    """
     for _, field in message.each(name):
         pair = Message.read(window, PAIR, field.start, field.stop)
-        yield pair.text("key"), pair.shown("value")
+        yield pair.text("key"), pair.shown("value"), field.at
 
 
 _WHAT: Final = {
