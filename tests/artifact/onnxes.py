@@ -21,7 +21,8 @@ def model(initializers: list[Any], nodes: list[Any] | None = None, **more: Any) 
     domains = {n.domain for n in found} - {""}
     opsets = [helper.make_opsetid("", 21), *(helper.make_opsetid(d, 1) for d in sorted(domains))]
     made = helper.make_model(graph, opset_imports=opsets, ir_version=10, **more)
-    return onnx.ModelProto.FromString(made.SerializeToString())
+    copied: onnx.ModelProto = onnx.ModelProto.FromString(made.SerializeToString())
+    return copied
 
 
 def tensor(name: str, *shape: int, seed: int = 0, dtype: Any = np.float32) -> Any:
@@ -33,7 +34,7 @@ def tensor(name: str, *shape: int, seed: int = 0, dtype: Any = np.float32) -> An
 def scattered(folder: Path, count: int = 3) -> onnx.ModelProto:
     """A model whose tensors lie in a file beside it, saved in that folder."""
     made = model([tensor(f"w{i}", 4, 8, seed=i) for i in range(count)])
-    kept = onnx.ModelProto.FromString(made.SerializeToString())
+    kept: onnx.ModelProto = onnx.ModelProto.FromString(made.SerializeToString())
     onnx.save(
         made,
         folder / "model.onnx",

@@ -17,6 +17,7 @@ from credenza.artifact.npz import Npz
 from credenza.artifact.onnx import Onnx
 from credenza.artifact.pickle_file import PickleFile
 from credenza.artifact.safetensors import Safetensors
+from credenza.artifact.tflite import Tflite
 from credenza.artifact.torch_legacy import TorchLegacy
 from credenza.artifact.torch_zip import TorchZip
 from credenza.errors import MalformedError
@@ -29,6 +30,7 @@ READERS: Final[tuple[Reader, ...]] = (
     Npz(),
     Npy(),
     Gguf(),
+    Tflite(),
     Onnx(),
     Safetensors(),
     plain.PYTHON,
@@ -48,6 +50,7 @@ _FORMAT_OF_NAME: Final = {
     ".npz": "npz",
     ".gguf": "gguf",
     ".onnx": "onnx",
+    ".tflite": "tflite",
 }
 """Names that promise a format without code. A file that breaks the promise is refused."""
 
