@@ -104,9 +104,12 @@ class Table:
     def read(cls, source: Source, at: int) -> Table:
         """The table there. Raises `MalformedError` where there is none."""
         source.count_table(at)
+        if at % 4:
+            what, wanted = "a table is not aligned", "a multiple of 4"
+            source.refuse("flatbuffer-table", at, what, wanted, f"{at}")
         vtable = at - source.number(at, "i")
         length, size = source.number(vtable, "H"), source.number(vtable + 2, "H")
-        if at % 4 or vtable % 2 or length < 4 or length % 2 or size < 4:
+        if vtable % 2 or length < 4 or length % 2 or size < 4:
             what, found = "a table is none", f"{length} and {size} bytes at {vtable}"
             source.refuse("flatbuffer-table", at, what, "its size, and that of its vtable", found)
         source.check(vtable, length)
