@@ -111,7 +111,7 @@ def test_reads_numbers_in_a_field_of_their_type(tmp_path: Path, dtype: Any) -> N
 
 def test_says_which_tensors_it_does_not_read(tmp_path: Path) -> None:
     numbers = helper.make_tensor("shape", TensorProto.INT64, [2], [1, -1])
-    words = helper.make_tensor("words", TensorProto.STRING, [1], [b"a"])
+    words = onnx.TensorProto(name="words", data_type=8, dims=[1], string_data=[b"a"])
     piece = onnxes.tensor("piece", 4)
     piece.segment.begin = 0
     found = read(onnxes.model([numbers, words, piece]).SerializeToString())

@@ -112,11 +112,11 @@ def put_table(out: bytearray, part: Table) -> None:
     out += struct.pack("<i", part.at - vtable)
     parts = []
     for number, value in sorted(part.fields.items()):
-        code, value = ("I", value) if isinstance(value, Part) else value
+        code, plain = ("I", 0) if isinstance(value, Part) else value
         pad(out, struct.calcsize(code))
         struct.pack_into("<H", out, vtable + 4 + 2 * number, len(out) - part.at)
         parts += [(len(out), value)] if isinstance(value, Part) else []
-        out += struct.pack("<" + code, 0 if isinstance(value, Part) else value)
+        out += struct.pack("<" + code, plain)
     struct.pack_into("<HH", out, vtable, 4 + 2 * count, len(out) - part.at)
     for slot, inner in parts:
         if inner.late:
@@ -139,7 +139,8 @@ def tensor(
     name: str = "w", shape: Vector | None = None, kind: int = F32, number: int = 1, **more: Any
 ) -> Table:
     """A tensor of two floats, in buffer 1."""
-    fields = {0: shape or ints(2), 1: ("b", kind), 2: ("I", number), 3: Text(name.encode())}
+    fields: dict[int, Any] = {0: shape or ints(2), 1: ("b", kind), 2: ("I", number)}
+    fields[3] = Text(name.encode())
     return Table(fields | {int(k[1:]): v for k, v in more.items()})
 
 

@@ -49,7 +49,7 @@ def _dequantized(tensor: Tensor, rows: NDArray[np.uint8]) -> NDArray[np.float32]
     try:
         with np.errstate(all="ignore"):  # a scale may be anything, NaN and infinity included
             found = dequantize(rows, GGMLQuantizationType[tensor.dtype.label])
-    except NotImplementedError as e:
+    except (NotImplementedError, KeyError) as e:  # KeyError: a type newer than the package
         raise _valueless(
             tensor, f"the gguf package computes no values of {tensor.dtype.label}"
         ) from e

@@ -73,7 +73,7 @@ def open(  # noqa: A001  `artifact.open` is what a caller writes
         found = external.bind(found)
     else:
         external.check_alone(found[0])
-    for name in (f.path for f in found if f.path.endswith(sharded.SUFFIX)):
+    for name in (f.path for f in found if f.path.endswith(sharded.SUFFIXES)):
         with open_bytes(root, name) as index:
             sharded.check(index, found)
     return Artifact(path=root, files=found)
