@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,3 +49,24 @@ def write(
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def sample() -> bytes:
+    """A small file with everything in it."""
+    text = struct.pack("<Q", 1) + b"a"
+    pairs = [
+        struct.pack("<Q", 1) + key + struct.pack("<I", kind) + value
+        for key, kind, value in (
+            (b"s", 8, text),
+            (b"n", 4, bytes(4)),
+            (b"l", 9, struct.pack("<IQ", 8, 2) + text * 2),
+            (b"b", 9, struct.pack("<IQ", 7, 2) + b"\0\1"),
+            (b"d", 9, struct.pack("<IQ", 9, 1) + struct.pack("<IQ", 0, 2) + b"ab"),
+        )
+    ]
+    entries = [
+        text + struct.pack("<IQIQ", 1, 4, 0, 0),
+        struct.pack("<Q", 1) + b"b" + struct.pack("<IQQIQ", 2, 32, 1, 8, 32),
+    ]
+    head = b"GGUF" + struct.pack("<IQQ", 3, 2, len(pairs)) + b"".join(pairs + entries)
+    return head + bytes(-len(head) % 32) + bytes(32 + 34)

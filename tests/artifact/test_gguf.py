@@ -217,28 +217,7 @@ def test_reads_no_tensor_byte(tmp_path: Path) -> None:
     assert file.bytes_read < 2 * header + 25 * 2**16 < file.size // 4
 
 
-def sample() -> bytes:
-    """A small file with everything in it."""
-    text = struct.pack("<Q", 1) + b"a"
-    pairs = [
-        struct.pack("<Q", 1) + key + struct.pack("<I", kind) + value
-        for key, kind, value in (
-            (b"s", 8, text),
-            (b"n", 4, bytes(4)),
-            (b"l", 9, struct.pack("<IQ", 8, 2) + text * 2),
-            (b"b", 9, struct.pack("<IQ", 7, 2) + b"\0\1"),
-            (b"d", 9, struct.pack("<IQ", 9, 1) + struct.pack("<IQ", 0, 2) + b"ab"),
-        )
-    ]
-    entries = [
-        text + struct.pack("<IQIQ", 1, 4, 0, 0),
-        struct.pack("<Q", 1) + b"b" + struct.pack("<IQQIQ", 2, 32, 1, 8, 32),
-    ]
-    head = b"GGUF" + struct.pack("<IQQ", 3, 2, len(pairs)) + b"".join(pairs + entries)
-    return head + bytes(-len(head) % 32) + bytes(32 + 34)
-
-
-SAMPLE = sample()
+SAMPLE = ggufs.sample()
 NUMBERS = [b"\0", b"\1", b"\xff", b"\xff" * 8, struct.pack("<Q", 1 << 40), struct.pack("<I", 9)]
 
 
