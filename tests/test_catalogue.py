@@ -9,7 +9,7 @@ import pytest
 
 from credenza import catalogue
 
-DIGEST = "c9480b384b98c34e25abf9714c5631056cd4338e8165fb30900427f89ac15570"
+DIGEST = "3478c8513504f17e70dd9ea3ee4a8bddd93859e6834f2d9e10a82b3e53170933"
 
 
 def test_a_change_of_the_rules_is_a_change_of_the_version() -> None:

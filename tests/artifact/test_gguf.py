@@ -279,6 +279,15 @@ def test_a_count_costs_nothing_before_it_is_checked() -> None:
     assert caught.value.finding.rule == "artifact.gguf-count"
 
 
+def test_strings_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("credenza.artifact.gguf_values.MOST_STRINGS", 3)
+    assert read(ggufs.sample())
+    monkeypatch.setattr("credenza.artifact.gguf_values.MOST_STRINGS", 2)
+    with pytest.raises(MalformedError) as caught:
+        read(ggufs.sample())
+    assert caught.value.finding.rule == "artifact.gguf-count"
+
+
 @pytest.mark.parametrize("dtype", [d for d in Dtype if d.block > 1], ids=lambda d: d.label)
 def test_a_seal_binds_block_types_by_their_names(dtype: Dtype) -> None:
     assert Dtype.of(dtype.label) is dtype

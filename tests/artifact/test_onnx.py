@@ -53,9 +53,8 @@ def test_refuses(name: str) -> None:
 def test_every_rule_has_a_vector() -> None:
     prefixes = ("artifact.onnx-", "artifact.protobuf-", "artifact.external-")
     ours = {r.id for r in rules() if r.id.startswith(prefixes)}
-    assert ours - {f"artifact.external-{name}" for name in BINDING} == {
-        r["rule"] for r in REFUSALS.values()
-    }
+    others = {f"artifact.external-{name}" for name in BINDING} | {"artifact.protobuf-count"}
+    assert ours - others == {r["rule"] for r in REFUSALS.values()}
 
 
 def test_vectors_are_what_the_script_writes(tmp_path: Path) -> None:
@@ -289,6 +288,16 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
             read(start + data)
         except MalformedError:
             continue
+
+
+def test_fields_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"\x08\x08\x3a\x06" + b"\x0a\x00" * 3
+    monkeypatch.setattr("credenza.artifact.protobuf.MOST_FIELDS", 8)
+    assert read(data)
+    monkeypatch.setattr("credenza.artifact.protobuf.MOST_FIELDS", 7)
+    with pytest.raises(MalformedError) as caught:
+        read(data)
+    assert caught.value.finding.rule == "artifact.protobuf-count"
 
 
 def test_100_000_empty_nodes_take_no_memory() -> None:

@@ -25,6 +25,9 @@ LONGEST_NAME: Final = 65535
 MOST_NESTED: Final = 4
 """How many arrays may lie in one another."""
 
+MOST_STRINGS: Final = 20_000_000
+"""In the arrays of one file, arrays in arrays counted with them. Tokenizers have a million."""
+
 _MOST_ELEMENTS_SHOWN: Final = 16
 _STRING, _ARRAY, _BOOL, _UINT32 = 8, 9, 7, 4
 
@@ -182,6 +185,10 @@ def _skip_array(cursor: Cursor, depth: int) -> tuple[int, int, int]:
         if kind == _BOOL:
             _check_booleans(cursor, start)
         return kind, count, start
+    cursor.window.steps += count
+    if cursor.window.steps > MOST_STRINGS:
+        what, wanted = "arrays hold more strings than a model", f"up to {MOST_STRINGS}"
+        cursor.refuse("gguf-count", at, what, wanted, f"{cursor.window.steps}")
     for _ in range(count):
         if kind == _STRING:
             cursor.string()

@@ -17,8 +17,13 @@ from credenza.findings import Finding, Severity, Where
 LONGEST_TEXT: Final = 1 << 16
 """In bytes: how long a name may be, and up to which length another text is shown whole."""
 
+MOST_FIELDS: Final = 20_000_000
+"""Of a file, those looked at several times counted so: a graph of 500,000 nodes has fewer."""
+
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT: Final = 10
+_LONGEST_HEAD: Final = 2 * _LONGEST_VARINT  # a tag, and a number or length
+_AHEAD: Final = 1024
 _KINDS: Final = {"int": _VARINT, "fixed64": _FIXED64, "bytes": _BYTES, "fixed32": _FIXED32}
 
 
@@ -165,29 +170,39 @@ def text(window: Window, found: Field) -> str:
 
 def _scan(window: Window, start: int, stop: int) -> Iterator[Field]:
     """The fields of a message, one behind the other."""
-    at = start
+    at, held, first = start, b"", start
     while at < stop:
-        tag, after = _varint(window, at, stop)
-        number, wire = tag >> 3, tag & 7
-        if not 0 < number < 1 << 29:
-            what = "a field has an impossible number"
-            refuse(window, "protobuf-field", at, what, "1 to 2^29 - 1", f"{number}")
-        found = _field(window, number, wire, at, after, stop)
+        if at + _LONGEST_HEAD > first + len(held) < stop or at > first + len(held):
+            held, first = window.read(at, min(_AHEAD, stop - at)), at
+        found = _field(window, held, at - first, at, stop)
+        window.steps += 1
+        if window.steps > MOST_FIELDS:
+            what, wanted = "the file has more fields than a model", f"up to {MOST_FIELDS}"
+            refuse(window, "protobuf-count", at, what, wanted, "more")
         yield found
         at = found.stop
 
 
-def _field(window: Window, number: int, wire: int, at: int, after: int, stop: int) -> Field:
+def _field(window: Window, held: bytes, i: int, at: int, stop: int) -> Field:
+    """The field at byte ``at`` of the file, which is byte ``i`` of ``held``."""
+    tag, after = _decoded(window, held, i, at)
+    number, wire = tag >> 3, tag & 7
+    if not 0 < number < 1 << 29:
+        what = "a field has an impossible number"
+        refuse(window, "protobuf-field", at, what, "1 to 2^29 - 1", f"{number}")
+    begin = value = length = 0
+    if wire in (_VARINT, _BYTES):
+        value, begin = _decoded(window, held, after, at + after - i)
     if wire == _VARINT:
-        value, end = _varint(window, after, stop)
-        return Field(number, wire, at, after, end, value)
+        return Field(number, wire, at, at + after - i, at + begin - i, value)
     if wire == _BYTES:
-        length, begin = _varint(window, after, stop)
+        length, after = value, begin
     elif wire in (_FIXED64, _FIXED32):
-        length, begin = (8 if wire == _FIXED64 else 4), after
+        length = 8 if wire == _FIXED64 else 4
     else:
         what = "a field has a wire type that is not in use"
         refuse(window, "protobuf-wire-type", at, what, "0, 1, 2 or 5", f"{wire}")
+    begin = at + after - i
     if length > stop - begin:
         what = "a field ends after the message that it is in"
         refuse(window, "protobuf-length", at, what, f"up to {stop - begin} bytes", f"{length}")
@@ -196,17 +211,22 @@ def _field(window: Window, number: int, wire: int, at: int, after: int, stop: in
 
 def _varint(window: Window, at: int, stop: int) -> tuple[int, int]:
     """A number of 64 bits, and the byte after it."""
+    value, after = _decoded(window, window.read(at, min(_LONGEST_VARINT, stop - at)), 0, at)
+    return value, at + after
+
+
+def _decoded(window: Window, held: bytes, i: int, at: int) -> tuple[int, int]:
+    """The number of 64 bits at byte ``i`` of ``held``, and the byte after it."""
+    if i < len(held) and held[i] < 0x80:
+        return held[i], i + 1
     value = shift = 0
-    after = at
-    for byte in window.read(at, min(_LONGEST_VARINT, stop - at)):
+    after = i
+    for after, byte in enumerate(held[i : i + _LONGEST_VARINT], i + 1):
         value |= (byte & 0x7F) << shift
         shift += 7
-        after += 1
-        if byte < 0x80:
+        if byte < 0x80 and value < 1 << 64:
             break
     else:
-        after = at  # it does not end
-    if after == at or value >= 1 << 64:
         what, found = "a number does not end, or has over 64 bits", window.read(at, 10).hex(" ")
         refuse(window, "protobuf-varint", at, what, "a varint", found or "nothing")
     return value, after

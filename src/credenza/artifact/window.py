@@ -14,13 +14,17 @@ WIDTH: Final = 1 << 14
 
 @final
 class Window:
-    """A stretch of a file that is held in memory and moves to where something is read."""
+    """A stretch of a file that is held in memory and moves to where something is read.
 
-    __slots__ = ("_held", "_start", "file", "size")
+    ``steps`` is for who walks the file to count in, against one that is made to take forever.
+    """
+
+    __slots__ = ("_held", "_start", "file", "size", "steps")
 
     def __init__(self, file: Bytes) -> None:
         self.file = file
         self.size = file.size
+        self.steps = 0
         self._start = 0
         self._held = b""
 
