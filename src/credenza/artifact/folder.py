@@ -51,6 +51,7 @@ class Listed(NamedTuple):
 class Place:
     """An artefact, open: its files are listed and opened below what was opened, wherever its name
     leads by now. Threads may share one. Close it, or use it in a ``with`` statement.
+    ``is_file`` says whether it is one file.
 
     Raises `InputError` where there is nothing, or it cannot be opened; `MalformedError` where it
     is neither a file nor a folder.
@@ -61,8 +62,8 @@ class Place:
         self._lock = threading.Lock()
         self._folders: dict[str, int] = {}
         status = _following(self.root)
-        self._is_file = stat.S_ISREG(status.st_mode)
-        if self._is_file:
+        self.is_file = stat.S_ISREG(status.st_mode)
+        if self.is_file:
             check_path(self.root.name)
             return
         if not stat.S_ISDIR(status.st_mode):
@@ -73,7 +74,7 @@ class Place:
     def files(self, *, ignore: Collection[str] = ()) -> tuple[Listed, ...]:
         """Every file, sorted by relative path; none of them is opened. See `files`."""
         check_ignorable(ignore)
-        if self._is_file:
+        if self.is_file:
             return (Listed(self.root.name, _following(self.root).st_size),)
         with _readable(self.root):
             found = sorted(_walk(self._folders[""], ""))
@@ -85,7 +86,7 @@ class Place:
     def open(self, relative: str) -> OpenFile:
         """Open one file. See `open_bytes`."""
         check_path(relative)
-        if self._is_file:
+        if self.is_file:
             if relative != self.root.name:
                 raise InputError(f"{self.root} is one file, which has no {relative!r} in it")
             with _readable(self.root):
