@@ -11,6 +11,8 @@ from credenza.artifact import plain, sharded
 from credenza.artifact.folder import files, open_bytes
 from credenza.artifact.interface import Bytes, Reader
 from credenza.artifact.model import Artifact, File
+from credenza.artifact.hdf5 import Hdf5
+from credenza.artifact.keras_zip import Keras
 from credenza.artifact.npy import Npy
 from credenza.artifact.npz import Npz
 from credenza.artifact.pickle_file import PickleFile
@@ -24,8 +26,10 @@ READERS: Final[tuple[Reader, ...]] = (
     TorchLegacy(),
     PickleFile(),
     TorchZip(),
+    Keras(),
     Npz(),
     Npy(),
+    Hdf5(),
     Safetensors(),
     plain.PYTHON,
     plain.BYTECODE,
