@@ -23,7 +23,18 @@ _SUFFIX: Final = ".keras"
 _CONFIG: Final = "config.json"
 _METADATA: Final = "metadata.json"
 _WEIGHTS: Final = "model.weights.h5"
-_PROGRAMS: Final = (".py", ".pyc", ".so", ".dylib", ".dll", ".sh", ".pkl", ".pickle", ".joblib", ".pt")
+_PROGRAMS: Final = (
+    ".py",
+    ".pyc",
+    ".so",
+    ".dylib",
+    ".dll",
+    ".sh",
+    ".pkl",
+    ".pickle",
+    ".joblib",
+    ".pt",
+)
 """Names of members that run when something loads them; Keras itself writes none of them."""
 
 

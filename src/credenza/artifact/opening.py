@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Final
 
 from credenza.artifact import plain, sharded
+from credenza.artifact.compressed import CompressedPickle
+from credenza.artifact.flax import Flax
 from credenza.artifact.folder import files, open_bytes
-from credenza.artifact.interface import Bytes, Reader
-from credenza.artifact.model import Artifact, File
 from credenza.artifact.hdf5 import Hdf5
+from credenza.artifact.interface import Bytes, Reader
 from credenza.artifact.keras_zip import Keras
+from credenza.artifact.model import Artifact, File
 from credenza.artifact.npy import Npy
 from credenza.artifact.npz import Npz
 from credenza.artifact.pickle_file import PickleFile
 from credenza.artifact.safetensors import Safetensors
+from credenza.artifact.skops import Skops
 from credenza.artifact.torch_legacy import TorchLegacy
 from credenza.artifact.torch_zip import TorchZip
 from credenza.errors import MalformedError
@@ -24,13 +27,16 @@ from credenza.findings import Finding, Severity, Where
 
 READERS: Final[tuple[Reader, ...]] = (
     TorchLegacy(),
+    CompressedPickle(),
     PickleFile(),
     TorchZip(),
     Keras(),
+    Skops(),
     Npz(),
     Npy(),
     Hdf5(),
     Safetensors(),
+    Flax(),
     plain.PYTHON,
     plain.BYTECODE,
     plain.NATIVE,
@@ -42,8 +48,17 @@ READERS: Final[tuple[Reader, ...]] = (
 """The first that claims a file reads it. Those that can hold programs come first, and code by its
 name comes after them: a pickle is a pickle under any name."""
 
-_FORMAT_OF_NAME: Final = {".safetensors": "safetensors", ".npy": "npy", ".npz": "npz"}
-"""Names that promise a format without code. A file that breaks the promise is refused."""
+_FORMAT_OF_NAME: Final = {
+    ".safetensors": "safetensors",
+    ".npy": "npy",
+    ".npz": "npz",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".keras": "keras",
+    ".skops": "skops",
+    ".msgpack": "flax",
+}
+"""Names that promise a format without pickles. A file that breaks the promise is refused."""
 
 
 def open(  # noqa: A001  `artifact.open` is what a caller writes

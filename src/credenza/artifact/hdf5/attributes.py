@@ -94,7 +94,9 @@ class Attributes:
         self._left -= len(value.data)
         if self._left < 0:
             body.refuse("hdf5-attribute", "attributes that refer to one text over and over")
-        return Attribute(name, value.start, text(body.source, value.data.rstrip(b"\0"), value.start))
+        return Attribute(
+            name, value.start, text(body.source, value.data.rstrip(b"\0"), value.start)
+        )
 
     def _variable(self, body: Cursor) -> Cursor:
         """A text in the global heap; an empty one may be nowhere."""

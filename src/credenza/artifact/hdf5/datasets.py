@@ -86,7 +86,9 @@ def _place(
     return "a dataset in chunks"
 
 
-def _contiguous(source: Source, body: Cursor, address: int, length: int, expected: int) -> int | str:
+def _contiguous(
+    source: Source, body: Cursor, address: int, length: int, expected: int
+) -> int | str:
     if not expected:
         return 0
     if address == UNDEFINED:

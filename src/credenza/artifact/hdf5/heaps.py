@@ -144,7 +144,7 @@ class FractalHeap:
             column, table = (offset - base) // size, self._table(asking, address, rows)
             address, base = table[row * self._width + column], base + column * size
             rows = 0 if size <= self._largest else self._rows_of(size)
-        asking.refuse("hdf5-heap", "an object lies outside its fractal heap")
+        raise asking.refusal("hdf5-heap", "an object lies outside its fractal heap")
 
     def _row_size(self, row: int) -> int:
         return self._first << max(row - 1, 0)

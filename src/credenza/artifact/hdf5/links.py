@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -46,7 +47,7 @@ def links(source: Source, header: Header) -> list[Link]:
     if info is not None:
         found += _dense(source, info.body)
     found.sort(key=lambda link: link.name)
-    for link, after in zip(found, found[1:], strict=False):
+    for link, after in itertools.pairwise(found):
         if link.name == after.name:
             source.refuse("hdf5-name", f"a group holds the name {link.name!a} twice", after.at)
     for link in found:
@@ -121,4 +122,5 @@ def _link(body: Cursor) -> Link:
     if kind == _EXTERNAL:
         what = f"{name!a} is a link into another file"
         body.source.refuse("hdf5-external", what, at, "", ascii(value)[1:])
-    body.source.refuse("hdf5-external", f"{name!a} is a link of a user's own kind {kind}", at)
+    what = f"{name!a} is a link of a user's own kind {kind}"
+    raise body.source.refusal("hdf5-external", what, at)

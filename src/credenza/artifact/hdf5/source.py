@@ -71,7 +71,13 @@ class Cursor:
             self.source.refuse(rule, f"no {what}", at, _shown(value), _shown(found))
 
     def refuse(self, rule: str, what: str, expected: object = "", found: object = "") -> NoReturn:
-        self.source.refuse(rule, what, self.at, str(expected), str(found))
+        """Raise `BrokenPickleError` by that rule, at the next byte."""
+        raise self.refusal(rule, what, expected, found)
+
+    def refusal(
+        self, rule: str, what: str, expected: object = "", found: object = ""
+    ) -> BrokenPickleError:
+        return self.source.refusal(rule, what, self.at, str(expected), str(found))
 
 
 class Source:
