@@ -13,6 +13,10 @@ from credenza.artifact.model import Dtype
 
 _COMPACT, _CONTIGUOUS, _CHUNKED, _VIRTUAL = 0, 1, 2, 3
 _SINGLE_CHUNK: Final = 1
+_MOST_RATIO: Final = 1000
+_ALWAYS: Final = 4 << 30
+"""A dataset that is not one run of bytes may claim `_MOST_RATIO` times the file's size, and this
+many bytes in any case; Keras has the same bounds (``keras/src/saving/saving_lib.py``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,9 @@ def read_dataset(source: Source, header: Header, stands_for: Dtype | None) -> Da
         return "a dataset without elements"
     expected = math.prod(shape) * element.size
     place = _place(source, layout, shape, element, expected, header.get(Kind.FILTERS))
+    if isinstance(place, str) and expected > max(_ALWAYS, _MOST_RATIO * source.file.size):
+        what = "a dataset that claims far more than the file holds"
+        source.refuse("hdf5-space", what, header.address, "", f"{expected} bytes")
     dtype = element.dtype or (stands_for if element.opaque else None)
     if dtype is None or dtype.bits != 8 * element.size:
         return f"a dataset of {element.words}"
