@@ -1,7 +1,7 @@
 """Writes the vectors of `artifact` for HDF5: files that h5py wrote, and each way to break one.
 
     python -m tests.vectors.make_artifact_hdf5           hostile files, from the committed bases
-    python -m tests.vectors.make_artifact_hdf5 --bases   the bases too, by the h5py that is installed
+    python -m tests.vectors.make_artifact_hdf5 --bases   the bases too, by h5py
 
 ``refusals.json`` beside them says which rule must refuse each hostile file, and at which byte.
 """
@@ -141,10 +141,12 @@ def names() -> list[Vector]:
         Vector("name-with-slash", patched(old, yy, b"y/"), "hdf5-name", entry),
         Vector("name-dots", patched(old, yy, b".."), "hdf5-name", entry),
         Vector("name-not-utf8", patched(old, yy, b"\xff\xfe"), "hdf5-text", yy),
-        Vector("name-outside-its-heap", patched(old, entry, u64(size)), "hdf5-heap", segment + size),
+        Vector("name-outside-its-heap", patched(old, entry, u64(size)), "hdf5-heap",
+               segment + size),
         Vector("entry-of-unknown-kind", patched(old, entry + 16, b"\x07"), "hdf5-tree", entry + 40),
         Vector("text-not-in-the-heap", patched(old, reference + 8, b"\x63"), "hdf5-heap", held),
-        Vector("text-heap-outside", patched(old, reference, u64(len(old))), "hdf5-outside", len(old)),
+        Vector("text-heap-outside", patched(old, reference, u64(len(old))), "hdf5-outside",
+               len(old)),
         Vector("text-longer-than-its-object", patched(old, reference - 4, b"\xff\xff\0\0"),
                "hdf5-truncated", text),
         Vector("text-not-utf8", patched(old, text + 3, b"\xff"), "hdf5-text", text),

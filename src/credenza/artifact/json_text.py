@@ -13,7 +13,7 @@ from credenza.findings import Where
 
 LONGEST: Final = 64 << 20
 """In bytes; a model's configuration is some hundred thousand at most."""
-_STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_STRING: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"')
 
 
 def parse(file: Bytes, text: str, start: int, rule: str) -> Any:

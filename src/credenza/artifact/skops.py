@@ -75,6 +75,10 @@ class _Schema:
     def read(self) -> File:
         text = self._text(self.members[_SCHEMA])
         tree = json_text.parse(self.file, text, self.members[_SCHEMA].start, "skops-schema")
+        if not isinstance(tree, dict):
+            where = Where(file=self.file.path, start=self.members[_SCHEMA].start)
+            found = type(tree).__name__
+            raise broken("skops-schema", "no node", where, expected="an object", found=found)
         files: list[tuple[str, str]] = []
         types: dict[tuple[str, str], None] = {}
         for path, node in _nodes(self.file, tree):
@@ -163,24 +167,30 @@ class _Schema:
 
 def _nodes(file: Bytes, tree: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every object of a schema with its path, in the order of the schema."""
-    todo: list[tuple[str, Any]] = [("", tree)]
+    todo: list[tuple[str, Iterator[tuple[str, Any]]]] = [("", iter([("", tree)]))]
     while todo:
-        path, value = todo.pop()
+        above, rest = todo[-1]
+        part, value = next(rest, ("", None))
+        if value is None:
+            todo.pop()
+            continue
+        path = _joined(above, part)
         if len(path) > _LONGEST_PATH:
             what = f"a path of more than {_LONGEST_PATH} characters"
             raise broken("skops-schema", what, Where(file=file.path))
         if isinstance(value, dict):
             yield path or "array", value
-            below = [(_joined(path, k), v) for k, v in value.items()]
-        elif isinstance(value, list):
-            below = [(_joined(path, str(i)), v) for i, v in enumerate(value)]
-        else:
-            continue
-        todo.extend((p, v) for p, v in reversed(below) if isinstance(v, dict | list))
+        todo.append((path, _below(value)))
+
+
+def _below(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a node or list holds that is a node or list itself, each with its part of the name."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value)
+    return ((str(part), v) for part, v in parts if isinstance(v, dict | list))
 
 
 def _joined(path: str, part: str) -> str:
-    if part == _TRANSPARENT:
+    if part in ("", _TRANSPARENT):
         return path
     return f"{path}.{part}" if path else part
 
@@ -195,9 +205,8 @@ def _types(text: str, types: dict[tuple[str, str], None]) -> Iterator[Program]:
         yield Program(kind="skops type", name=name, start=start, member=_SCHEMA, allowed=known)
 
 
-def _versions(tree: Any) -> Iterator[tuple[str, str]]:
+def _versions(tree: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Who wrote the schema, and by which protocol."""
-    if isinstance(tree, dict):
-        for name in ("_skops_version", "protocol"):
-            if isinstance(tree.get(name), str | int):
-                yield name, str(tree[name])
+    for name in ("_skops_version", "protocol"):
+        if isinstance(tree.get(name), str | int):
+            yield name, str(tree[name])

@@ -105,6 +105,7 @@ class FractalHeap:
         self._length_bytes = min(offset_bytes, limit_bytes(most_managed))
         self._blocks: dict[tuple[int, int], Cursor] = {}
         self._indirect: dict[int, list[int]] = {}
+        self._left = source.file.size
 
     def _check_table(self, header: Cursor, bits: int) -> None:
         """The doubling table's figures: powers of 2, and no more rows than the heap has bits."""
@@ -122,6 +123,9 @@ class FractalHeap:
             heap_id.refuse("hdf5-heap", "an object of a fractal heap that is not in its blocks")
         offset = heap_id.unsigned(self._offset_bytes)
         length = heap_id.unsigned(self._length_bytes)
+        self._left -= length
+        if self._left < 0:
+            heap_id.refuse("hdf5-heap", "objects that lie over one another in a fractal heap")
         block, base = self._block(heap_id, offset)
         if offset - base + length > len(block.data):
             heap_id.refuse("hdf5-heap", "an object leaves its block of the fractal heap")
