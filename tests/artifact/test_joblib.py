@@ -52,6 +52,7 @@ CODES = [
 ]
 ARRAYS: dict[str, NDArray[Any]] = {
     **{code: np.arange(6).reshape(2, 3).astype(code) for code in CODES},
+    "boolean": np.array([[True, False]]),
     "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     "scalar": np.array(3.5),
     "empty": np.zeros((0, 3)),

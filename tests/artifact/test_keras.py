@@ -32,10 +32,10 @@ def refused(data: bytes) -> BrokenPickleError:
     return caught.value
 
 
-def archive(compression: int = zipfile.ZIP_STORED, **members: str | bytes) -> bytes:
+def archive(**members: str | bytes) -> bytes:
     """An archive of members by name, with ``_json`` for ``.json``."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", compression) as z:
+    with zipfile.ZipFile(out, "w") as z:
         for name, content in members.items():
             z.writestr(name.replace("_json", ".json"), content)
     return out.getvalue()
@@ -117,7 +117,12 @@ def test_programs_say_where_they_stand() -> None:
     assert [config[p.start :][:6] for p in found[:2]] == [b"Lambda", b"__lamb"]
 
 
-DENSE = {"module": "keras.layers", "class_name": "Dense", "config": {}, "registered_name": None}
+DENSE: dict[str, Any] = {
+    "module": "keras.layers",
+    "class_name": "Dense",
+    "config": {},
+    "registered_name": None,
+}
 
 
 @pytest.mark.parametrize(
@@ -205,7 +210,7 @@ def test_parts_that_are_missing_or_not_known() -> None:
     data = archive(
         config_json=json.dumps(DENSE | {"class_name": "Lambda"}),
         metadata_json='{"keras_version":"3.15.1"}',
-        **{"assets/words.txt": "a", "assets/setup.py": "", "x.pkl": b"N."},
+        **{"assets/words.txt": "a", "assets/setup.py": "", "x.pkl": "N."},
     )
     found = Keras().read(Held("a.keras", data))
     assert found.metadata == (("keras_version", "3.15.1"),)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def keras_models() -> None:
     saved(keras.Sequential([keras.Input((4,)), layers.Dense(3), inner]), folder / "lambda")
 
     @keras.saving.register_keras_serializable(package="Mine")
-    class Doubled(layers.Layer):
+    class Doubled(layers.Layer):  # type: ignore[misc]  # Keras is not typed
         def call(self, inputs):  # type: ignore[no-untyped-def]  # Keras is not typed
             return inputs * 2
 
@@ -49,7 +50,7 @@ def keras_models() -> None:
     half = keras.Sequential([keras.Input((4,)), layers.Dense(3, dtype="bfloat16")])
     half.save_weights(folder / "bfloat16.weights.h5")
     values = [np.asarray(w.value.detach().float()) for w in half.weights]
-    np.savez(folder / "bfloat16.npz", **{str(i): v for i, v in enumerate(values)})
+    np.savez(folder / "bfloat16.npz", **dict[str, Any]({str(i): v for i, v in enumerate(values)}))
 
 
 def function(source: str) -> Callable[..., object]:
@@ -62,7 +63,9 @@ def saved(model, path: Path) -> None:  # type: ignore[no-untyped-def]  # Keras i
     """A model in both of Keras' formats, and its weights."""
     model.save(path.with_suffix(".keras"))
     model.save(path.with_suffix(".h5"))
-    values = {str(i): np.asarray(w.value.detach()) for i, w in enumerate(model.weights)}
+    values: dict[str, Any] = {
+        str(i): np.asarray(w.value.detach()) for i, w in enumerate(model.weights)
+    }
     np.savez(path.with_suffix(".npz"), **values)
 
 
@@ -86,13 +89,15 @@ def flax_states() -> None:
     (folder / "state.msgpack").write_bytes(serialization.to_bytes(state))
     np.savez(
         folder / "state.npz",
-        **{
-            "params.dense.kernel": kernel,
-            "params.dense.bias": np.asarray(bias.astype("float32")),
-            "step": np.int32(3),
-            "mask": np.array([True, False]),
-            "empty": np.zeros((0, 3)),
-        },
+        **dict[str, Any](
+            {
+                "params.dense.kernel": kernel,
+                "params.dense.bias": np.asarray(bias.astype("float32")),
+                "step": np.int32(3),
+                "mask": np.array([True, False]),
+                "empty": np.zeros((0, 3)),
+            }
+        ),
     )
     serialization.MAX_CHUNK_SIZE = 64
     whole = np.arange(40, dtype="<f4").reshape(4, 10)
