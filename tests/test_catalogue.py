@@ -9,7 +9,7 @@ import pytest
 
 from credenza import catalogue
 
-DIGEST = "3478c8513504f17e70dd9ea3ee4a8bddd93859e6834f2d9e10a82b3e53170933"
+DIGEST = "c666fc4d53e88f9ab4571fb636115902af79f68223b508473373643567957321"
 
 
 def test_a_change_of_the_rules_is_a_change_of_the_version() -> None:

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, NoReturn
 
-from credenza.artifact.folder import check_path
 from credenza.artifact.model import File, Tensor
+from credenza.artifact.paths import check_path
 from credenza.errors import InputError, MalformedError
 from credenza.findings import Finding, Severity, Where
 

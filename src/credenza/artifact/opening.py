@@ -7,15 +7,20 @@ from collections.abc import Collection
 from typing import Final
 
 from credenza.artifact import external, plain, sharded
+from credenza.artifact.compressed import CompressedPickle
+from credenza.artifact.flax import Flax
 from credenza.artifact.folder import Place
 from credenza.artifact.gguf import Gguf
+from credenza.artifact.hdf5 import Hdf5
 from credenza.artifact.interface import Bytes, Reader
+from credenza.artifact.keras_zip import Keras
 from credenza.artifact.model import Artifact, File
 from credenza.artifact.npy import Npy
 from credenza.artifact.npz import Npz
 from credenza.artifact.onnx import Onnx
 from credenza.artifact.pickle_file import PickleFile
 from credenza.artifact.safetensors import Safetensors
+from credenza.artifact.skops import Skops
 from credenza.artifact.tflite import Tflite
 from credenza.artifact.torch_legacy import TorchLegacy
 from credenza.artifact.torch_zip import TorchZip
@@ -24,14 +29,19 @@ from credenza.findings import Finding, Severity, Where
 
 READERS: Final[tuple[Reader, ...]] = (
     TorchLegacy(),
+    CompressedPickle(),
     PickleFile(),
     TorchZip(),
+    Keras(),
+    Skops(),
     Npz(),
     Npy(),
     Gguf(),
     Tflite(),
     Onnx(),
+    Hdf5(),
     Safetensors(),
+    Flax(),
     plain.PYTHON,
     plain.BYTECODE,
     plain.NATIVE,
@@ -50,8 +60,13 @@ _FORMAT_OF_NAME: Final = {
     ".gguf": "gguf",
     ".onnx": "onnx",
     ".tflite": "tflite",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".keras": "keras",
+    ".skops": "skops",
+    ".msgpack": "flax",
 }
-"""Names that promise a format without code. A file that breaks the promise is refused."""
+"""Names that promise a format without pickles. A file that breaks the promise is refused."""
 
 
 def open(  # noqa: A001  `artifact.open` is what a caller writes
