@@ -18,6 +18,7 @@ from credenza.errors import InputError, UntrustedError
 from credenza.files import read_whole, write_whole
 
 LARGEST_KEY_FILE = 64 * 1024
+BEGIN_PUBLIC = b"-----BEGIN PUBLIC KEY-----"
 _PUBLIC = "PUBLIC KEY"
 _PRIVATE = "PRIVATE KEY"
 _ENCRYPTED = "ENCRYPTED PRIVATE KEY"
@@ -119,7 +120,7 @@ class PrivateKey:
         ``ask`` is asked for the password where the key is encrypted. Raises `InputError` for
         anything but one private key in PEM, and where the password is wrong.
         """
-        pem = read_whole(path, limit=LARGEST_KEY_FILE, owner_only=True)
+        pem = _read_private(path)
         try:
             label, der = unarmour(pem)
         except ValueError as e:
@@ -171,6 +172,15 @@ def new_key(path: Path, kind: Kind = ED25519, password: str | None = None) -> Pr
         path.unlink()
         raise
     return key
+
+
+def _read_private(path: Path) -> bytes:
+    try:
+        return read_whole(path, limit=LARGEST_KEY_FILE, owner_only=True)
+    except InputError:
+        if BEGIN_PUBLIC in read_whole(path, limit=LARGEST_KEY_FILE):
+            raise InputError(f"{path}: a private key in PEM expected, a public one found") from None
+        raise
 
 
 def _check(raw: bytes, kind: Kind) -> None:
