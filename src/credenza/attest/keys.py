@@ -24,7 +24,7 @@ _PRIVATE = "PRIVATE KEY"
 _ENCRYPTED = "ENCRYPTED PRIVATE KEY"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PublicKey:
     """A key that others' signatures are checked with: ``raw`` is its bytes, as its kind has them.
 
@@ -32,8 +32,11 @@ class PublicKey:
     `InputError` for bytes that are no key of that kind.
     """
 
-    raw: bytes = field(repr=False)
+    raw: bytes
     kind: Kind = ED25519
+
+    def __repr__(self) -> str:
+        return f"PublicKey({self.kind.name} {self.id})"
 
     def __post_init__(self) -> None:
         try:
@@ -89,17 +92,20 @@ class PublicKey:
             raise UntrustedError(f"the signature is not by key {self.id[:16]}: {e}") from e
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PrivateKey:
     """A key to sign with: ``secret`` is its bytes, as its kind has them.
 
     Raises `InputError` for bytes that are no secret of that kind.
     """
 
-    secret: bytes = field(repr=False)
+    secret: bytes
     kind: Kind = ED25519
     public: PublicKey = field(init=False)
     """The half that others may have."""
+
+    def __repr__(self) -> str:
+        return f"PrivateKey({self.kind.name} {self.public.id})"
 
     def __post_init__(self) -> None:
         try:

@@ -7,7 +7,6 @@ still has to break the other.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import final
 
 from credenza.attest.der import algorithm
@@ -21,7 +20,6 @@ _ML_DSA = MlDsa65()
 
 
 @final
-@dataclass(frozen=True, slots=True)
 class Hybrid:
     """Secret, public key and signature are those of ML-DSA-65, then those of Ed25519.
 
