@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from credenza.attest import KINDS, PrivateKey, new_key
+from credenza.attest.der import OCTET_STRING, SEQUENCE, algorithm, integer, tlv
 from credenza.attest.kinds import Kind
-from credenza.attest.pem import unarmour
+from credenza.attest.pem import armour, unarmour
 from credenza.attest.pkcs8 import decrypt, encrypt
 from credenza.errors import InputError
 from tests.vectors.make_keys import KEYS
@@ -172,3 +174,40 @@ def test_no_bytes_raise_anything_else(data: bytes) -> None:
 @given(st.binary(max_size=100), st.text(min_size=1, max_size=20))
 def test_what_was_encrypted_comes_back(data: bytes, password: str) -> None:
     assert decrypt(encrypt(data, password.encode()), password.encode()) == data
+
+
+@kinds
+@pytest.mark.parametrize("encrypted", [False, True])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_a_changed_file_raises_nothing_else(
+    kind: Kind, encrypted: bool, data: st.DataObject, tmp_path: Path
+) -> None:
+    key = KEYS[kind.name]
+    label = "ENCRYPTED PRIVATE KEY" if encrypted else "PRIVATE KEY"
+    _, der = unarmour(_ENCRYPTED[kind.name] if encrypted else key.pem)
+    changed = bytearray(der)
+    for _ in range(data.draw(st.integers(1, 3))):
+        changed[data.draw(st.integers(0, min(len(der), 120) - 1))] = data.draw(st.integers(0, 255))
+    path = _write(tmp_path / "k", armour(label, bytes(changed)))
+    with contextlib.suppress(InputError):
+        found = PrivateKey.read(path, lambda what: "password")
+        assert (found == key) == (found.secret == key.secret)
+
+
+def _quickly(kind: Kind) -> bytes:
+    """The key encrypted as OpenSSL does, of which no change costs more than seconds."""
+    scheme = algorithm(
+        "1.2.840.113549.1.5.13",
+        tlv(
+            SEQUENCE,
+            algorithm(
+                "1.2.840.113549.1.5.12", tlv(SEQUENCE, tlv(OCTET_STRING, b"salt"), integer(9))
+            ),
+            algorithm("2.16.840.1.101.3.4.1.42", tlv(OCTET_STRING, bytes(16))),
+        ),
+    )
+    return armour("ENCRYPTED PRIVATE KEY", tlv(SEQUENCE, scheme, tlv(OCTET_STRING, bytes(64))))
+
+
+_ENCRYPTED = {kind.name: _quickly(kind) for kind in KINDS}

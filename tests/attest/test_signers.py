@@ -117,6 +117,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> type[Cloud]:
 GCP = "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1"
 URIS = [
     ("awskms:alias/bank", "alias/bank", "awskms:{}"),
+    ("AWSKMS:alias/bank", "alias/bank", "awskms:{}"),
     (f"gcpkms:{GCP}", GCP, "gcpkms:{}"),
     ("azurekms://v.vault.azure.net/keys/k", "v/k", "azurekms://v.vault.azure.net/keys/k/7"),
     ("azurekms://v.vault.azure.net/keys/k/7", "v/k", "azurekms://v.vault.azure.net/keys/k/7"),
@@ -219,6 +220,12 @@ def test_an_older_version_than_the_services_is_said(cloud: type[Cloud]) -> None:
 def test_an_azure_uri_is_read_strictly(uri: str, cloud: type[Cloud]) -> None:
     with pytest.raises(InputError, match="azurekms://VAULT"):
         signer(uri)
+
+
+def test_a_service_that_their_library_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(SIGNER_FOR_URI_SCHEME, "hv")
+    with pytest.raises(InputError, match="hv:k: KeyError"):
+        signer("hv:k")
 
 
 def test_what_a_client_library_raises_is_one_of_our_errors(cloud: type[Cloud]) -> None:

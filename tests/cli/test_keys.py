@@ -159,13 +159,19 @@ def test_a_new_password_is_asked_for_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "message"),
-    [([b"secret", b"other"], b"the two passwords differ"), ([b"", b""], b"at least one character")],
+    [
+        ([b"secret", b"other"], b"the two passwords differ"),
+        ([b"", b""], b"at least one character"),
+        ([b"\x04"], b"none was typed"),
+        ([b"\x03"], b"stopped"),
+    ],
 )
 def test_a_slip_makes_no_key(tmp_path: Path, typed: list[bytes], message: bytes) -> None:
     new = ["keys", "new", "--out", "key", "--encrypt"]
     code, shown = _at_a_terminal(tmp_path, new, typed)
-    assert code == 2
+    assert code == (130 if message == b"stopped" else 2)
     assert message in shown
+    assert b"Traceback" not in shown
     assert list(tmp_path.iterdir()) == []
 
 

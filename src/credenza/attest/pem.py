@@ -10,11 +10,9 @@ _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----\n([A-Za-z0-9+/=\n]+)---
 
 def armour(label: str, der: bytes) -> bytes:
     """``der`` as a PEM file holds it."""
-    text = base64.b64encode(der)
+    name, text = label.encode(), base64.b64encode(der)
     lines = [text[i : i + 64] for i in range(0, len(text), 64)]
-    return b"\n".join([b"-----BEGIN %s-----" % label.encode(), *lines, b"-----END %s-----\n"]) % (
-        label.encode()
-    )
+    return b"\n".join([b"-----BEGIN %s-----" % name, *lines, b"-----END %s-----" % name, b""])
 
 
 def unarmour(data: bytes) -> tuple[str, bytes]:

@@ -106,7 +106,11 @@ def _prompt(what: str, *, again: bool = False) -> str:
             f"{what}: needed, and there is no terminal to ask at",
             hint=f"--password-file FILE, or the environment variable {_VARIABLE}",
         ) from e
-    password = getpass.getpass(f"{what}: ")
-    if again and getpass.getpass("Once more: ") != password:
+    try:
+        password = getpass.getpass(f"{what}: ")
+        repeated = getpass.getpass("Once more: ") if again else password
+    except EOFError as e:
+        raise InputError(f"{what}: needed, and none was typed") from e
+    if repeated != password:
         raise InputError("the two passwords differ")
     return password

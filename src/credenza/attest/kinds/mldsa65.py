@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, final
 
 from credenza.attest.der import Reader, algorithm, tlv
-from credenza.errors import InputError
+from credenza.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import mldsa
@@ -20,7 +20,7 @@ _SEED = 0x80  # the choice "seed" of ML-DSA-65-PrivateKey
 class MlDsa65:
     """A secret is the seed of 32 bytes. A signature has 3,309 bytes.
 
-    Every method that computes raises `InputError` where ``cryptography`` has no ML-DSA.
+    Every method that computes raises `MissingExtraError` where ``cryptography`` has no ML-DSA.
     """
 
     name = "ml-dsa-65"
@@ -62,7 +62,7 @@ class MlDsa65:
 
 
 def mldsa65() -> ModuleType:
-    """The module that computes ML-DSA. Raises `InputError` where there is none."""
+    """The module that computes ML-DSA. Raises `MissingExtraError` where there is none."""
     try:
         from cryptography.hazmat.backends.openssl.backend import backend
         from cryptography.hazmat.primitives.asymmetric import mldsa
@@ -71,10 +71,7 @@ def mldsa65() -> ModuleType:
     except (ImportError, AttributeError):
         there = False
     if not there:
-        raise InputError(
-            "ML-DSA-65: cryptography 47 or newer, with an OpenSSL that has it, expected",
-            hint="pip install -U cryptography",
-        )
+        raise MissingExtraError("ML-DSA-65 (in cryptography 47, with an OpenSSL that has it)", "pq")
     return mldsa
 
 

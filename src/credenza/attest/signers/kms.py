@@ -38,13 +38,13 @@ class KmsSigner:
         """
         library = _library()
         scheme, _, name = uri.partition(":")
-        theirs = library.SIGNER_FOR_URI_SCHEME[scheme.lower()]
-        full, key = _theirs(uri, lambda: theirs.import_(*_NAMES[scheme.lower()](name)))
+        scheme = scheme.lower()
+        uri, taken = f"{scheme}:{name}", _NAMES[scheme](name)
+        full, key = _theirs(uri, lambda: library.SIGNER_FOR_URI_SCHEME[scheme].import_(*taken))
         if full != uri and not full.startswith(uri.rstrip("/") + "/"):
             raise InputError(f"{uri}: {full} is what the service has now")
         return cls.wrap(
-            full,
-            _theirs(uri, lambda: library.Signer.from_priv_key_uri(full, key, ask)),
+            full, _theirs(uri, lambda: library.Signer.from_priv_key_uri(full, key, ask))
         )
 
     @classmethod
