@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from credenza.errors import InputError
@@ -30,6 +33,53 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = T
         raise InputError(f"{path} exists already, and is kept") from e
     except OSError as e:
         raise InputError(f"{path} cannot be written: {e.strerror}") from e
+
+
+@contextlib.contextmanager
+def folder_whole(path: Path, *, mode: int = 0o755) -> Iterator[Path]:
+    """A folder aside to fill, which gets the name ``path`` when the block ends well, synced.
+
+    Whatever ends the block otherwise, nothing is left behind; if we are killed, what was written so
+    far keeps its temporary name (``.NAME.`` and 16 hex digits). Raises `InputError` where ``path``
+    exists already, or where the system refuses something, in the block too.
+    """
+    if not path.name or "\0" in str(path):
+        raise InputError(f"{str(path)!a}: a folder's name expected")
+    if os.path.lexists(path):
+        raise InputError(f"{path} exists already, and is kept")
+    aside = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    try:
+        aside.mkdir()
+        try:
+            aside.chmod(mode)
+            yield aside
+            _sync_below(aside)
+            aside.rename(path)  # fails where the name is taken by now, but by an empty folder
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        _sync_folder(path.parent)
+    except OSError as e:
+        if e.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR) and os.path.lexists(path):
+            raise InputError(f"{path} exists already, and is kept") from e
+        raise InputError(f"{path} cannot be written: {e.strerror}") from e
+
+
+def write_out(handle: int, data: memoryview, at: int) -> None:
+    """Write all of ``data`` from byte ``at`` of an open file. Raises `OSError`."""
+    while data:
+        done = os.pwrite(handle, data, at)
+        data, at = data[done:], at + done
+
+
+def _sync_below(folder: Path) -> None:
+    for place, _, names in os.walk(folder):
+        for name in names:
+            handle = os.open(Path(place, name), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        _sync_folder(Path(place))
 
 
 def _aside(path: Path, data: bytes, mode: int) -> Path:

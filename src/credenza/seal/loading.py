@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from credenza.seal.encryption import Identity
+
 
 def verify(path: Path | str, trust: Trust, *, progress: Progress | None = None) -> Verified[Sealed]:
     """Check that every byte of a model is what a trusted key sealed, and nothing else is there.
@@ -37,31 +39,49 @@ def check(sealed: Verified[Sealed], *, progress: Progress | None = None) -> None
 
 
 def read(
-    path: Path | str, trust: Trust, *, progress: Progress | None = None
+    path: Path | str,
+    trust: Trust,
+    *,
+    identity: Identity | None = None,
+    progress: Progress | None = None,
 ) -> Verified[VerifiedBytes]:
     """Verify a model, and keep the very bytes that were verified, in private memory.
 
     The model's files are read once; what happens to them afterwards does not matter to what was
-    read. Raises as `verify` does.
+    read. Where ``identity`` is given, the model is an encrypted one, which is decrypted with it.
+    Raises as `verify` does, and `NotRecipientError` where it is not encrypted to ``identity``.
     """
+    if identity is not None:
+        from credenza.seal import encryption
+
+        return encryption.read(path, trust, identity, progress=progress)
     sealed = read_seal(path, trust)
     kept = verifying.compare(sealed.value.seal, sealed.value.path, keep=True, progress=progress)
     return sealed.replaced(VerifiedBytes(sealed.value, kept))
 
 
 def load(
-    path: Path | str, trust: Trust, *, progress: Progress | None = None
+    path: Path | str,
+    trust: Trust,
+    *,
+    identity: Identity | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, NDArray[Any]]:
     """A model's tensors as numpy arrays, in bytes that were verified as they were read.
 
-    bf16 and smaller floats, which numpy lacks, come as float32 of the same value. Raises as
-    `verify` does, and `InputError` where two files hold a tensor of the same name.
+    bf16 and smaller floats, which numpy lacks, come as float32 of the same value. ``identity`` is
+    as for `read`. Raises as `read` does, and `InputError` where two files hold a tensor of the
+    same name.
     """
-    return read(path, trust, progress=progress).value.arrays()
+    return read(path, trust, identity=identity, progress=progress).value.arrays()
 
 
 def load_torch(
-    path: Path | str, trust: Trust, *, progress: Progress | None = None
+    path: Path | str,
+    trust: Trust,
+    *,
+    identity: Identity | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, torch.Tensor]:
     """A model's tensors as torch tensors on the CPU, each in its own type: a state dict.
 
@@ -69,4 +89,4 @@ def load_torch(
     """
     from credenza.seal.torch_tensors import tensors
 
-    return tensors(read(path, trust, progress=progress).value)
+    return tensors(read(path, trust, identity=identity, progress=progress).value)

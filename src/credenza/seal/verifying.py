@@ -45,14 +45,20 @@ def compare(
         digests = digest_spans(subject, spans, seal.algorithm, progress)
         for (file, segment), found in zip(segments, digests, strict=True):
             if found != segment.chunks:
-                findings.extend(_differences(file, segment, found))
+                findings.extend(differences(file, segment, found))
     except MalformedError as e:  # a file that became something else since it was listed
         findings.append(e.finding)
     if not findings:  # what was added, or grew, while the rest was read
         findings.extend(_listing(seal, _present(seal, subject)))
     if findings:
-        raise AlteredError(_report(seal, subject, findings))
+        raise AlteredError(report(seal, subject, findings))
     return contents
+
+
+def check_listing(seal: Seal, subject: Path) -> None:
+    """Raises `AlteredError` where the names and sizes alone tell that it is not the sealed one."""
+    if findings := list(_listing(seal, _present(seal, subject))):
+        raise AlteredError(report(seal, subject, findings))
 
 
 def _present(seal: Seal, subject: Path) -> dict[str, int]:
@@ -60,7 +66,7 @@ def _present(seal: Seal, subject: Path) -> dict[str, int]:
     try:
         return {file.path: file.size for file in files(subject)}
     except MalformedError as e:
-        raise AlteredError(_report(seal, subject, [e.finding])) from e
+        raise AlteredError(report(seal, subject, [e.finding])) from e
 
 
 def _room(segments: Iterable[tuple[SealedFile, Segment]]) -> Contents:
@@ -85,7 +91,7 @@ def _listing(seal: Seal, present: dict[str, int]) -> Iterator[Finding]:
         yield _finding("file-added", "the file is not sealed", Where(file=path))
 
 
-def _differences(file: SealedFile, segment: Segment, found: bytes) -> Iterator[Finding]:
+def differences(file: SealedFile, segment: Segment, found: bytes) -> Iterator[Finding]:
     """One finding for each tensor on the segment, or one for its bytes where it has none."""
     wrong = [
         (start, stop, expected, actual)
@@ -137,7 +143,8 @@ def _finding(name: str, what: str, where: Where, expected: str = "", found: str 
     )
 
 
-def _report(seal: Seal, subject: Path, findings: Sequence[Finding]) -> Report:
+def report(seal: Seal, subject: Path, findings: Sequence[Finding]) -> Report:
+    """What a comparison that looked at everything found."""
     return Report(
         examination="verify",
         subject=str(subject),

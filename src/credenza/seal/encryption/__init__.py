@@ -1,0 +1,22 @@
+"""Models that only their recipients can read: encrypt, decrypt, load, exchange recipients.
+
+Specification: docs/formats/encrypted.md. What a user types: docs/encrypt.md. Needs the extra
+``encrypt``; nothing else in `seal` imports it before an identity is given.
+"""
+
+from credenza.seal.encryption.decrypting import decrypt, load_tensors, read
+from credenza.seal.encryption.encrypting import encrypt
+from credenza.seal.encryption.recipients import Identity, Kem, Recipient, new_identity
+from credenza.seal.encryption.rekeying import rekey
+
+__all__ = [
+    "Identity",
+    "Kem",
+    "Recipient",
+    "decrypt",
+    "encrypt",
+    "load_tensors",
+    "new_identity",
+    "read",
+    "rekey",
+]
