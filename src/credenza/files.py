@@ -126,16 +126,24 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def read_whole(path: Path, *, limit: int) -> bytes:
+def read_whole(path: Path, *, limit: int, owner_only: bool = False) -> bytes:
     """All of a small file.
 
-    Raises `InputError` where it cannot be read, or holds more than ``limit`` bytes.
+    Raises `InputError` where it cannot be read, or holds more than ``limit`` bytes, or, with
+    ``owner_only``, where anybody but its owner may read or write it.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a fifo would block
         with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+            mode = os.fstat(handle).st_mode
+            if not stat.S_ISREG(mode):
                 raise InputError(f"{path}: a regular file expected, another kind found")
+            if owner_only and mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise InputError(
+                    f"{path}: a file for its owner alone expected, its mode is "
+                    f"{stat.S_IMODE(mode):04o}",
+                    hint=f"chmod 600 {path}, and a new key if others may have read this one",
+                )
             data = file.read(limit + 1)
     except OSError as e:
         raise InputError(f"{path} cannot be read: {e.strerror}") from e

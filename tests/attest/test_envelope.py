@@ -20,8 +20,8 @@ from credenza.attest import (
 )
 from credenza.errors import CredenzaError, InputError, UntrustedError
 
-KEY = PrivateKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
-OTHER = PrivateKey(Ed25519PrivateKey.from_private_bytes(b"\1" * 32))
+KEY = PrivateKey(bytes(32))
+OTHER = PrivateKey(b"\1" * 32)
 STATEMENT = Statement((Subject("m", "credenza-blake3", "00" * 32),), "https://t", b'{"a":1}')
 
 

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from credenza.attest import PrivateKey, Trust
 
-KEY = PrivateKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
-OTHER = PrivateKey(Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
+KEY = PrivateKey(bytes(range(32)))
+OTHER = PrivateKey(bytes(range(1, 33)))
 TRUST = Trust((KEY.public,))
 
 

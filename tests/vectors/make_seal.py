@@ -15,8 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 import credenza
 from credenza.attest import Envelope, PrivateKey, Statement, Subject, sign
 from credenza.seal import Algorithm, seal, seal_path
@@ -25,7 +23,7 @@ from tests.seal.models import small_model
 
 HERE = Path(__file__).parent / "seal"
 SECRET = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
-KEY = PrivateKey(Ed25519PrivateKey.from_private_bytes(SECRET))
+KEY = PrivateKey(SECRET)
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 
 Change = Callable[[Any], object]

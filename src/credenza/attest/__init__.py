@@ -5,11 +5,13 @@ This room knows nothing of models: bytes and keys in, `Verified` statements out.
 
 from credenza.attest.envelope import Envelope, Signature
 from credenza.attest.keys import PrivateKey, PublicKey, new_key
+from credenza.attest.kinds import KINDS, kind_named
 from credenza.attest.statement import IN_TOTO, Statement, Subject, sign
 from credenza.attest.trust import Trust, Verified
 
 __all__ = [
     "IN_TOTO",
+    "KINDS",
     "Envelope",
     "PrivateKey",
     "PublicKey",
@@ -18,6 +20,7 @@ __all__ = [
     "Subject",
     "Trust",
     "Verified",
+    "kind_named",
     "new_key",
     "sign",
 ]
