@@ -7,9 +7,11 @@ Specification: docs/formats/encrypted.md. What a user types: docs/encrypt.md. Ne
 from credenza.seal.encryption.decrypting import decrypt, load_tensors, read
 from credenza.seal.encryption.encrypting import encrypt
 from credenza.seal.encryption.recipients import Identity, Kem, Recipient, new_identity
+from credenza.seal.encryption.refusals import PAYLOAD_NAME
 from credenza.seal.encryption.rekeying import rekey
 
 __all__ = [
+    "PAYLOAD_NAME",
     "Identity",
     "Kem",
     "Recipient",

@@ -86,14 +86,15 @@ class Header:
     def read(cls, path: Path) -> Header:
         """The header of the encrypted model at ``path``.
 
-        Raises `InputError` where there is none or it cannot be read, `AlteredError` where it is
-        not one that could have been written.
+        Raises `InputError` where there is none, it cannot be read or is over `LARGEST_HEADER`,
+        `AlteredError` where it is not one that could have been written.
         """
         place = path / ENCRYPTED_NAME
         if not place.exists():
             raise InputError(f"{path}: an encrypted model expected, there is no {place}")
+        data = read_whole(place, limit=LARGEST_HEADER)
         try:
-            return cls.parse(read_whole(place, limit=LARGEST_HEADER))
+            return cls.parse(data)
         except InputError as e:
             raise AlteredError(header_refused(path, str(e))) from e
 

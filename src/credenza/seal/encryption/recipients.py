@@ -8,14 +8,17 @@ from __future__ import annotations
 import enum
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
 
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
+from credenza.attest import pkcs8
+from credenza.attest.asking import Ask, nobody
+from credenza.attest.keys import LARGEST_KEY_FILE
+from credenza.attest.pem import armour, unarmour
 from credenza.errors import InputError, MissingExtraError
 from credenza.files import read_whole, write_whole
 
@@ -28,11 +31,11 @@ try:
 except ImportError as e:  # cryptography before 47
     raise MissingExtraError("an encrypted model", "encrypt") from e
 
-_LARGEST_KEY_FILE = 64 * 1024
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z ]+)-----\n[A-Za-z0-9+/=\n]+-----END \1-----\n?")
+_PUBLIC, _PRIVATE, _ENCRYPTED = "PUBLIC KEY", "PRIVATE KEY", "ENCRYPTED PRIVATE KEY"
+_END_OF_BLOCK = re.compile(rb"(?<=-----)\r?\n(?=-----BEGIN )")
 
-_Private: TypeAlias = X25519PrivateKey | MLKEM768PrivateKey
-_Public: TypeAlias = X25519PublicKey | MLKEM768PublicKey
+_EXPECTED = "a recipient's key (X25519, or ML-KEM-768 and X25519) expected, another kind found"
+_HINT = "credenza keys recipient --out KEY makes one"
 
 
 class Kem(enum.Enum):
@@ -49,152 +52,146 @@ class Kem(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A public key to encrypt to. Its parts are in the order of its file."""
+    """A public key to encrypt to: X25519, and ML-KEM-768 beside it where it is of the hybrid."""
 
-    parts: tuple[_Public, ...]
+    x25519: X25519PublicKey
+    mlkem: MLKEM768PublicKey | None = None
 
     @classmethod
     def read(cls, path: Path) -> Recipient:
         """Read a PEM file. Raises `InputError` for anything but a recipient's public key."""
-        data = read_whole(path, limit=_LARGEST_KEY_FILE)
-        if b"PRIVATE KEY" in data:
+        blocks = _blocks(path, read_whole(path, limit=LARGEST_KEY_FILE))
+        if any(label in (_PRIVATE, _ENCRYPTED) for label, _ in blocks):
             raise InputError(
                 f"{path}: a recipient's public key expected, a private one found",
                 hint="keep the private key to yourself; its public half is in the file NAME.pub",
             )
-        parts: list[_Public] = []
-        for block in _blocks(path, data):
-            try:
-                part = serialization.load_pem_public_key(block)
-            except (ValueError, UnsupportedAlgorithm) as e:
-                raise InputError(f"{path}: a public key in PEM expected, none found") from e
-            if not isinstance(part, X25519PublicKey | MLKEM768PublicKey):
-                raise InputError(_other_kind(path))
-            parts.append(part)
-        _check_kinds(path, parts, (MLKEM768PublicKey, X25519PublicKey))
-        return cls(tuple(parts))
+        match [_public(path, label, der) for label, der in blocks]:
+            case [X25519PublicKey() as only]:
+                return cls(only)
+            case [MLKEM768PublicKey() as first, X25519PublicKey() as second]:
+                return cls(second, first)
+        raise InputError(f"{path}: {_EXPECTED}", hint=_HINT)
 
     @property
     def kem(self) -> Kem:
         """Which kind it is."""
-        return Kem.X25519 if len(self.parts) == 1 else Kem.HYBRID
+        return Kem.X25519 if self.mlkem is None else Kem.HYBRID
 
     @property
     def pem(self) -> bytes:
         """The key as a PEM file holds it."""
-        form = serialization.PublicFormat.SubjectPublicKeyInfo
-        return b"".join(p.public_bytes(serialization.Encoding.PEM, form) for p in self.parts)
+        return b"".join(armour(_PUBLIC, der) for der in self._ders())
 
     @property
     def id(self) -> str:
         """SHA-256 of the DER SubjectPublicKeyInfo of its parts, joined, in hex."""
-        form = serialization.PublicFormat.SubjectPublicKeyInfo
-        parts = [p.public_bytes(serialization.Encoding.DER, form) for p in self.parts]
-        return hashlib.sha256(b"".join(parts)).hexdigest()
+        return hashlib.sha256(b"".join(self._ders())).hexdigest()
 
     def wrap(self, secret: bytes, info: bytes) -> bytes:
         """``secret`` for this recipient alone: HPKE's enc and ciphertext, joined.
 
         Raises `InputError` for a key that no secret can be shared with (RFC 7748, section 6.1).
         """
+        key: X25519PublicKey | hpke.MLKEM768X25519PublicKey = self.x25519
+        if self.mlkem is not None:
+            key = hpke.MLKEM768X25519PublicKey(self.mlkem, self.x25519)
         try:
-            return self.kem.suite().encrypt(secret, self._hpke_key(), info=info)
-        except (ValueError, UnsupportedAlgorithm) as e:
+            return self.kem.suite().encrypt(secret, key, info=info)
+        except ValueError as e:
             raise InputError(f"recipient {self.id[:16]}: nothing can be encrypted to it") from e
 
-    def _hpke_key(self) -> X25519PublicKey | hpke.MLKEM768X25519PublicKey:
-        match self.parts:
-            case (MLKEM768PublicKey() as first, X25519PublicKey() as second):
-                return hpke.MLKEM768X25519PublicKey(first, second)
-            case (X25519PublicKey() as only,):
-                return only
-        raise InputError("recipient: an X25519 key, or ML-KEM-768 and X25519, expected")
+    def _ders(self) -> list[bytes]:
+        parts: list[X25519PublicKey | MLKEM768PublicKey] = [self.x25519]
+        if self.mlkem is not None:
+            parts.insert(0, self.mlkem)
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        return [p.public_bytes(serialization.Encoding.DER, form) for p in parts]
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A private key to decrypt with. Its parts are in the order of its file."""
+    """A private key to decrypt with: X25519, and ML-KEM-768 beside it where it is of the hybrid."""
 
-    parts: tuple[_Private, ...]
+    x25519: X25519PrivateKey = field(repr=False)
+    mlkem: MLKEM768PrivateKey | None = field(default=None, repr=False)
 
     @classmethod
-    def new(cls, kem: Kem) -> Identity:
+    def new(cls, kem: Kem = Kem.HYBRID) -> Identity:
         """Another random key. Raises `InputError` where this system's OpenSSL lacks the kind."""
         if kem is Kem.X25519:
-            return cls((X25519PrivateKey.generate(),))
+            return cls(X25519PrivateKey.generate())
         try:
-            return cls((MLKEM768PrivateKey.generate(), X25519PrivateKey.generate()))
+            return cls(X25519PrivateKey.generate(), MLKEM768PrivateKey.generate())
         except UnsupportedAlgorithm as e:
             raise InputError(f"{kem.value}: this system's OpenSSL has no ML-KEM") from e
 
     @classmethod
-    def read(cls, path: Path, password: bytes | None = None) -> Identity:
-        """Read a PEM file, encrypted where a password is given.
+    def read(cls, path: Path, ask: Ask = nobody) -> Identity:
+        """Read a PEM file, which its owner alone may be able to read.
 
-        Raises `InputError` for anything but a recipient's private key, or for another password.
+        ``ask`` is asked for the password where the key is encrypted. Raises `InputError` for
+        anything but a recipient's private key, and where the password is wrong.
         """
-        data = read_whole(path, limit=_LARGEST_KEY_FILE)
-        parts: list[_Private] = []
-        for block in _blocks(path, data):
-            try:
-                part = serialization.load_pem_private_key(block, password)
-            except TypeError as e:
-                raise InputError(f"{path}: {_PASSWORD[password is None]}") from e
-            except (ValueError, UnsupportedAlgorithm) as e:
-                wrong = " (or another password)" if password is not None else ""
-                raise InputError(f"{path}: a private key in PEM expected, none found{wrong}") from e
-            if not isinstance(part, X25519PrivateKey | MLKEM768PrivateKey):
-                raise InputError(_other_kind(path))
-            parts.append(part)
-        _check_kinds(path, parts, (MLKEM768PrivateKey, X25519PrivateKey))
-        return cls(tuple(parts))
+        blocks = _blocks(path, read_whole(path, limit=LARGEST_KEY_FILE, owner_only=True))
+        if any(label == _ENCRYPTED for label, _ in blocks):
+            password = ask(f"password of {path}").encode()
+            blocks = [_decrypted(path, label, der, password) for label, der in blocks]
+        match [_private(path, label, der) for label, der in blocks]:
+            case [X25519PrivateKey() as only]:
+                return cls(only)
+            case [MLKEM768PrivateKey() as first, X25519PrivateKey() as second]:
+                return cls(second, first)
+        raise InputError(f"{path}: {_EXPECTED}", hint=_HINT)
 
     @property
     def recipient(self) -> Recipient:
         """The half that others may have."""
-        return Recipient(tuple(part.public_key() for part in self.parts))
+        mlkem = None if self.mlkem is None else self.mlkem.public_key()
+        return Recipient(self.x25519.public_key(), mlkem)
 
-    def pem(self, password: bytes | None = None) -> bytes:
-        """The key as a PEM file holds it, encrypted where a password is given."""
-        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
-        if password is not None:
-            encryption = serialization.BestAvailableEncryption(password)
-        form = serialization.PrivateFormat.PKCS8
-        pem = serialization.Encoding.PEM
-        return b"".join(p.private_bytes(pem, form, encryption) for p in self.parts)
+    @property
+    def pem(self) -> bytes:
+        """The key as a PEM file holds it, unencrypted."""
+        return b"".join(armour(_PRIVATE, der) for der in self._ders())
+
+    def encrypted_pem(self, password: str) -> bytes:
+        """The key as a PEM file holds it, encrypted. Raises `InputError` for no password."""
+        if not password:
+            raise InputError("password: at least one character expected, none given")
+        encrypted = [pkcs8.encrypt(der, password.encode()) for der in self._ders()]
+        return b"".join(armour(_ENCRYPTED, der) for der in encrypted)
 
     def unwrap(self, wrapped: bytes, info: bytes) -> bytes | None:
         """What was wrapped to this key's recipient; None where it was not, or is altered."""
-        match self.parts:
-            case (MLKEM768PrivateKey() as first, X25519PrivateKey() as second):
-                key: X25519PrivateKey | hpke.MLKEM768X25519PrivateKey
-                key = hpke.MLKEM768X25519PrivateKey(first, second)
-            case (X25519PrivateKey() as key,):
-                pass
-            case _:
-                raise InputError("identity: an X25519 key, or ML-KEM-768 and X25519, expected")
+        key: X25519PrivateKey | hpke.MLKEM768X25519PrivateKey = self.x25519
+        if self.mlkem is not None:
+            key = hpke.MLKEM768X25519PrivateKey(self.mlkem, self.x25519)
         try:
             return self.recipient.kem.suite().decrypt(wrapped, key, info=info)
-        except (InvalidTag, ValueError):  # the latter for points of low order
+        except (InvalidTag, ValueError):  # the latter for what no secret can be shared with
             return None
 
+    def _ders(self) -> list[bytes]:
+        parts: list[X25519PrivateKey | MLKEM768PrivateKey] = [self.x25519]
+        if self.mlkem is not None:
+            parts.insert(0, self.mlkem)
+        form = (serialization.Encoding.DER, serialization.PrivateFormat.PKCS8)
+        return [p.private_bytes(*form, serialization.NoEncryption()) for p in parts]
 
-_PASSWORD = {True: "it is encrypted, and no password was given", False: "it is not encrypted"}
 
-
-def new_identity(path: Path, kem: Kem = Kem.HYBRID, password: bytes | None = None) -> Identity:
+def new_identity(path: Path, kem: Kem = Kem.HYBRID, password: str | None = None) -> Identity:
     """Make a recipient's key: ``path`` holds it (readable by its owner alone), ``path.pub`` its
     public half.
 
-    Raises `InputError` where one of the two exists already, or cannot be written; no existing key
-    is ever overwritten.
+    With a password the private half is encrypted. Raises `InputError` where one of the two files
+    exists already, or cannot be written; no existing key is ever overwritten.
     """
     if not path.name or "\0" in str(path):
         raise InputError(f"{str(path)!r}: a file's name expected")
-    if password == b"":
-        raise InputError("a password of at least one character expected, an empty one given")
     key = Identity.new(kem)
-    write_whole(path, key.pem(password), mode=0o600, replace=False)
+    pem = key.pem if password is None else key.encrypted_pem(password)
+    write_whole(path, pem, mode=0o600, replace=False)
     try:
         write_whole(path.with_name(path.name + ".pub"), key.recipient.pem, replace=False)
     except InputError:
@@ -203,23 +200,43 @@ def new_identity(path: Path, kem: Kem = Kem.HYBRID, password: bytes | None = Non
     return key
 
 
-def _blocks(path: Path, data: bytes) -> list[bytes]:
-    """The PEM blocks of a file that holds nothing else."""
-    blocks = [m.group() for m in _BLOCK.finditer(data)]
-    if not blocks or b"".join(blocks) != data:
-        raise InputError(f"{path}: a key in PEM, and nothing else, expected")
+def _blocks(path: Path, data: bytes) -> list[tuple[str, bytes]]:
+    """Label and bytes of each PEM block of a file, which holds one or two and nothing else."""
+    try:
+        blocks = [unarmour(block) for block in _END_OF_BLOCK.split(data, maxsplit=2)]
+    except ValueError as e:
+        raise InputError(f"{path}: a recipient's key in PEM expected: {e}", hint=_HINT) from e
+    if len(blocks) > 2:
+        raise InputError(f"{path}: a recipient's key is of one or two PEM blocks, more found")
     return blocks
 
 
-def _check_kinds(
-    path: Path, parts: list[_Public] | list[_Private], hybrid: tuple[type, type]
-) -> None:
-    kinds = [next(k for k in hybrid if isinstance(part, k)) for part in parts]
-    if kinds not in ([hybrid[1]], list(hybrid)):
-        raise InputError(_other_kind(path))
+def _public(path: Path, label: str, der: bytes) -> object:
+    """The public key of a block; None for another label."""
+    try:
+        return serialization.load_der_public_key(der) if label == _PUBLIC else None
+    except (ValueError, UnsupportedAlgorithm) as e:
+        raise InputError(f"{path}: a public key expected, {e}", hint=_HINT) from e
 
 
-def _other_kind(path: Path) -> str:
-    return (
-        f"{path}: a recipient's key (X25519, or ML-KEM-768 and X25519) expected, another kind found"
-    )
+def _private(path: Path, label: str, der: bytes) -> object:
+    """The private key of a block; None for another label."""
+    try:
+        return serialization.load_der_private_key(der, None) if label == _PRIVATE else None
+    except (ValueError, TypeError, UnsupportedAlgorithm) as e:
+        raise InputError(f"{path}: a private key expected, {e}", hint=_HINT) from e
+
+
+def _decrypted(path: Path, label: str, der: bytes, password: bytes) -> tuple[str, bytes]:
+    """A block once its encryption is off."""
+    if label != _ENCRYPTED:
+        raise InputError(f"{path}: both parts of the key encrypted, or none, expected")
+    try:
+        info = pkcs8.decrypt(der, password)
+    except pkcs8.PasswordError as e:
+        raise InputError(f"{path}: the password is wrong") from e
+    except ValueError as e:
+        raise InputError(f"{path}: not encrypted in a way that is read here: {e}") from e
+    if not info.startswith(b"\x30"):  # the padding of one wrong password in 256 looks right
+        raise InputError(f"{path}: the password is wrong")
+    return _PRIVATE, info
