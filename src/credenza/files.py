@@ -35,6 +35,14 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = T
         raise InputError(f"{path} cannot be written: {e.strerror}") from e
 
 
+def check_free(path: Path) -> None:
+    """Raises `InputError` unless ``path`` is a name that nothing has yet."""
+    if not path.name or "\0" in str(path):
+        raise InputError(f"{str(path)!a}: a folder's name expected")
+    if os.path.lexists(path):
+        raise InputError(f"{path} exists already, and is kept")
+
+
 @contextlib.contextmanager
 def folder_whole(path: Path, *, mode: int = 0o755) -> Iterator[Path]:
     """A folder aside to fill, which gets the name ``path`` when the block ends well, synced.
@@ -43,10 +51,7 @@ def folder_whole(path: Path, *, mode: int = 0o755) -> Iterator[Path]:
     far keeps its temporary name (``.NAME.`` and 16 hex digits). Raises `InputError` where ``path``
     exists already, or where the system refuses something, in the block too.
     """
-    if not path.name or "\0" in str(path):
-        raise InputError(f"{str(path)!a}: a folder's name expected")
-    if os.path.lexists(path):
-        raise InputError(f"{path} exists already, and is kept")
+    check_free(path)
     aside = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         aside.mkdir()

@@ -61,9 +61,7 @@ def large_model(folder: Path) -> Path:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    return {
-        str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if not p.is_dir()
-    }
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if not p.is_dir()}
 
 
 @pytest.mark.parametrize("kem", list(Kem))
@@ -78,7 +76,9 @@ def test_a_model_comes_back_as_it_was(
 
 @pytest.mark.parametrize("kem", list(Kem))
 @pytest.mark.parametrize("algorithm", list(Algorithm))
-def test_the_specification_alone_decrypts_it(tmp_path: Path, kem: Kem, algorithm: Algorithm) -> None:
+def test_the_specification_alone_decrypts_it(
+    tmp_path: Path, kem: Kem, algorithm: Algorithm
+) -> None:
     model = small_model(tmp_path)
     seal(credenza.open(model), KEY, algorithm=algorithm)
     enc.encrypt(model, TRUST, ALL, tmp_path / "enc")
@@ -156,7 +156,14 @@ def test_some_tensors_by_name(model: Path, encrypted: Path) -> None:
 
 def test_nothing_of_the_model_is_seen_from_outside(encrypted: Path) -> None:
     seen = b"".join(_files(encrypted).values())
-    for name in (b"reader", b"fc.weight", b"config.json", b"F32", b"classes", KEY.public.id.encode()):
+    for name in (
+        b"reader",
+        b"fc.weight",
+        b"config.json",
+        b"F32",
+        b"classes",
+        KEY.public.id.encode(),
+    ):
         assert name not in seen
 
 

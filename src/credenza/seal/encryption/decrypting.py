@@ -36,7 +36,7 @@ def read(
     something cannot be read.
     """
     with opened(Path(path), trust, identity) as model:
-        contents = _decrypted(model, None, progress)
+        contents = decrypted(model, progress=progress)
     return model.sealed.replaced(VerifiedBytes(model.sealed.value, contents))
 
 
@@ -47,7 +47,8 @@ def load_tensors(
 
     Raises as `read` does, and `InputError` where the model has no tensor of a name, or two.
     """
-    from credenza.artifact import decoded, from_region
+    from credenza.artifact import decoded as inflated
+    from credenza.artifact import from_region
 
     with opened(Path(path), trust, identity) as model:
         all_tensors = [t for file in model.sealed.value.seal.files for t in file.tensors]
@@ -57,12 +58,12 @@ def load_tensors(
             if len(found) != 1:
                 raise InputError(f"{path}: one tensor {name!r} expected, {len(found)} found")
             wanted += found
-        contents = _decrypted(model, {(t.file, t.region.start) for t in wanted if t.reach}, None)
+        contents = decrypted(model, {(t.file, t.region.start) for t in wanted if t.reach})
     nothing = memoryview(bytearray())
     regions = {
         t.name: (t, contents[t.file, t.region.start] if t.reach else nothing) for t in wanted
     }
-    return {name: from_region(t, decoded(t, data)) for name, (t, data) in regions.items()}
+    return {name: from_region(t, inflated(t, data)) for name, (t, data) in regions.items()}
 
 
 def decrypt(
@@ -95,11 +96,15 @@ def decrypt(
     return without_path(model.sealed, out / files[0].path if model.is_file else out)
 
 
-def _decrypted(
-    model: Opened, only: Collection[tuple[str, int]] | None, progress: Progress | None
+def decrypted(
+    model: Opened,
+    only: Collection[tuple[str, int]] | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> Contents:
+    """All segments in private memory, or those in ``only`` (file, start). Raises as `read` does."""
     contents = _room(model, only)
-    each_record(
+    _each_record(
         model,
         batches(model.sealed.value.seal, model.first, only),
         lambda r: contents[r.run.file.path, r.run.segment.start][r.first : r.first + r.size],
@@ -109,7 +114,7 @@ def _decrypted(
     return contents
 
 
-def each_record(
+def _each_record(
     model: Opened,
     all_batches: Iterable[list[Record]],
     place: Callable[[Record], memoryview],
@@ -166,7 +171,7 @@ def _write_files(model: Opened, folder: Path, progress: Progress | None) -> None
             os.close(handle)
 
     all_batches = batches(model.sealed.value.seal, model.first)
-    each_record(model, all_batches, lambda r: buffer.take(r.size), write, progress)
+    _each_record(model, all_batches, lambda r: buffer.take(r.size), write, progress)
 
 
 def _write_seal(path: Path, data: bytes) -> None:

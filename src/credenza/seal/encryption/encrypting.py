@@ -9,7 +9,7 @@ from pathlib import Path
 from credenza.artifact.folder import open_bytes
 from credenza.attest import Trust, Verified
 from credenza.errors import AlteredError, InputError, MalformedError
-from credenza.files import folder_whole, write_out
+from credenza.files import check_free, folder_whole, write_out
 from credenza.seal import verifying
 from credenza.seal.contents import Sealed
 from credenza.seal.digests import u
@@ -47,6 +47,7 @@ def encrypt(
     `InputError` where there is no recipient, or ``out`` exists already or cannot be written.
     """
     path, out = Path(path), Path(out)
+    check_free(out)
     data = seal_bytes(path)
     sealed = verified_seal(data, path, trust, where=seal_path(path))
     if path.is_dir() and path.resolve() in out.resolve().parents:

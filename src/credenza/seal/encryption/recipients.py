@@ -203,7 +203,7 @@ def new_identity(path: Path, kem: Kem = Kem.HYBRID, password: str | None = None)
 def _blocks(path: Path, data: bytes) -> list[tuple[str, bytes]]:
     """Label and bytes of each PEM block of a file, which holds one or two and nothing else."""
     try:
-        blocks = [unarmour(block) for block in _END_OF_BLOCK.split(data, maxsplit=2)]
+        blocks = [unarmour(block) for block in _END_OF_BLOCK.split(data)]
     except ValueError as e:
         raise InputError(f"{path}: a recipient's key in PEM expected: {e}", hint=_HINT) from e
     if len(blocks) > 2:
