@@ -94,7 +94,7 @@ def hpke_open(
     """RFC 9180, section 6.1: SingleShot Open in base mode, HKDF-SHA256, AES-256-GCM."""
     if mlkem is None:
         kem_id, enc, sealed = 0x0020, wrapped[:32], wrapped[32:]
-        shared = _dhkem(enc, x25519)
+        shared = dhkem(enc, x25519)
     else:
         kem_id, enc, sealed = 0x647A, wrapped[:1120], wrapped[1120:]
         shared = _x_wing(enc, x25519, mlkem)
@@ -107,7 +107,7 @@ def hpke_open(
     return AESGCM(key).decrypt(nonce, sealed, b"")
 
 
-def _dhkem(enc: bytes, key: X25519PrivateKey) -> bytes:
+def dhkem(enc: bytes, key: X25519PrivateKey) -> bytes:
     """RFC 9180, section 4.1: Decap of DHKEM(X25519, HKDF-SHA256)."""
     suite = b"KEM\x00\x20"
     shared = key.exchange(X25519PublicKey.from_public_bytes(enc))
