@@ -67,14 +67,14 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 def _started(work: str, folder: Path) -> subprocess.Popen[bytes]:
     """A process that encrypts or decrypts slowly, once it began."""
     code = f"""
-import sys, time
+import os, time
 from pathlib import Path
 from credenza.seal import encryption as enc
 from tests.seal.models import TRUST
 folder = Path({str(folder)!r})
 key = enc.Identity.read(folder / "r")
 def slowly(count):
-    print("began", flush=True)
+    os.write(1, b"began\\n")
     time.sleep(0.05)
 {work}
 """
