@@ -12,6 +12,8 @@ from pathlib import Path
 
 from credenza.errors import InputError
 
+_SYNCS_AT_ONCE = 16
+
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -> None:
     """Write ``data`` aside, sync it, and only then give it its name.
@@ -28,7 +30,7 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = T
                 path.hardlink_to(aside)  # unlike a rename, it fails where the name is taken
         finally:
             aside.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        _sync(path.parent)
     except FileExistsError as e:
         raise InputError(f"{path} exists already, and is kept") from e
     except OSError as e:
@@ -62,7 +64,7 @@ def folder_whole(path: Path, *, mode: int = 0o755) -> Iterator[Path]:
             aside.rename(path)  # fails where the name is taken by now, but by an empty folder
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-        _sync_folder(path.parent)
+        _sync(path.parent)
     except OSError as e:
         if e.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR) and os.path.lexists(path):
             raise InputError(f"{path} exists already, and is kept") from e
@@ -77,14 +79,23 @@ def write_out(handle: int, data: memoryview, at: int) -> None:
 
 
 def _sync_below(folder: Path) -> None:
-    for place, _, names in os.walk(folder):
-        for name in names:
-            handle = os.open(Path(place, name), os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-        _sync_folder(Path(place))
+    """Sync every file and folder. Several at once, as a journal commits them together."""
+    from concurrent.futures import ThreadPoolExecutor  # 10 ms to import, which few need
+
+    files = [Path(place, name) for place, _, names in os.walk(folder) for name in names]
+    with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
+        for _ in pool.map(_sync, files):
+            pass
+    for place, _, _ in os.walk(folder):
+        _sync(Path(place))
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _aside(path: Path, data: bytes, mode: int) -> Path:
@@ -121,14 +132,6 @@ def _name(handle: int, path: Path) -> None:
         os.link(f"/proc/self/fd/{handle}", path.name, dst_dir_fd=folder, follow_symlinks=True)
     finally:
         os.close(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read_whole(path: Path, *, limit: int, owner_only: bool = False) -> bytes:
