@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -143,7 +144,7 @@ def test_what_looks_like_an_ecdsa_signature_is_refused(r: bytes, s: bytes, tail:
     json.loads((VECTORS / "known.json").read_text()),
     ids=lambda a: f"{a['kind']}-{a['signature'][:8]}",
 )
-def test_known_answers(answer: dict[str, str]) -> None:
+def test_known_answers(answer: dict[str, Any]) -> None:
     kind = kind_named(answer["kind"])
     raw, message = bytes.fromhex(answer["public"]), bytes.fromhex(answer["message"])
     signature, secret = bytes.fromhex(answer["signature"]), bytes.fromhex(answer["secret"])
@@ -383,6 +384,8 @@ def test_a_private_key_is_not_taken_for_a_public_one(tmp_path: Path) -> None:
     new_key(tmp_path / "k")
     with pytest.raises(InputError, match="a public key expected, a private one found"):
         PublicKey.read(tmp_path / "k")
+    with pytest.raises(InputError, match="a private key in PEM expected, a public one found"):
+        PrivateKey.read(tmp_path / "k.pub")
     (tmp_path / "k.pub").chmod(0o600)
     with pytest.raises(InputError, match="a private key in PEM expected, PUBLIC KEY found"):
         PrivateKey.read(tmp_path / "k.pub")

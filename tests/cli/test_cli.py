@@ -173,7 +173,7 @@ def test_without_a_command_it_says_what_there_is(run: Run) -> None:
 
 
 def test_ctrl_c_says_that_it_stopped(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(path: Path) -> object:
+    def interrupted(*_: object) -> object:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("credenza.attest.new_key", interrupted)

@@ -18,12 +18,13 @@ from credenza.errors import InputError, UntrustedError
 from credenza.files import read_whole, write_whole
 
 LARGEST_KEY_FILE = 64 * 1024
+BEGIN_PUBLIC = b"-----BEGIN PUBLIC KEY-----"
 _PUBLIC = "PUBLIC KEY"
 _PRIVATE = "PRIVATE KEY"
 _ENCRYPTED = "ENCRYPTED PRIVATE KEY"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PublicKey:
     """A key that others' signatures are checked with: ``raw`` is its bytes, as its kind has them.
 
@@ -31,8 +32,11 @@ class PublicKey:
     `InputError` for bytes that are no key of that kind.
     """
 
-    raw: bytes = field(repr=False)
+    raw: bytes
     kind: Kind = ED25519
+
+    def __repr__(self) -> str:
+        return f"PublicKey({self.kind.name} {self.id})"
 
     def __post_init__(self) -> None:
         try:
@@ -88,17 +92,20 @@ class PublicKey:
             raise UntrustedError(f"the signature is not by key {self.id[:16]}: {e}") from e
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PrivateKey:
     """A key to sign with: ``secret`` is its bytes, as its kind has them.
 
     Raises `InputError` for bytes that are no secret of that kind.
     """
 
-    secret: bytes = field(repr=False)
+    secret: bytes
     kind: Kind = ED25519
     public: PublicKey = field(init=False)
     """The half that others may have."""
+
+    def __repr__(self) -> str:
+        return f"PrivateKey({self.kind.name} {self.public.id})"
 
     def __post_init__(self) -> None:
         try:
@@ -119,7 +126,7 @@ class PrivateKey:
         ``ask`` is asked for the password where the key is encrypted. Raises `InputError` for
         anything but one private key in PEM, and where the password is wrong.
         """
-        pem = read_whole(path, limit=LARGEST_KEY_FILE, owner_only=True)
+        pem = _read_private(path)
         try:
             label, der = unarmour(pem)
         except ValueError as e:
@@ -171,6 +178,15 @@ def new_key(path: Path, kind: Kind = ED25519, password: str | None = None) -> Pr
         path.unlink()
         raise
     return key
+
+
+def _read_private(path: Path) -> bytes:
+    try:
+        return read_whole(path, limit=LARGEST_KEY_FILE, owner_only=True)
+    except InputError:
+        if BEGIN_PUBLIC in read_whole(path, limit=LARGEST_KEY_FILE):
+            raise InputError(f"{path}: a private key in PEM expected, a public one found") from None
+        raise
 
 
 def _check(raw: bytes, kind: Kind) -> None:

@@ -32,8 +32,8 @@ _HMACS = {
     for arc, name in ((7, "sha1"), (9, "sha256"), (11, "sha512"))
 }
 
-# What OpenSSL reads at most is 32 MiB; five passes make up for it, as OWASP's Password Storage
-# Cheat Sheet has it: (2^17, 8, 1) and (2^14, 8, 5) cost the same.
+# OpenSSL reads scrypt of at most 32 MiB; five passes make up for the memory: OWASP's Password
+# Storage Cheat Sheet holds (2^14, 8, 5) to be worth (2^17, 8, 1).
 _N, _R, _P = 2**14, 8, 5
 _MOST_MEMORY = 256 * 2**20
 _MOST_ROUNDS = 10_000_000

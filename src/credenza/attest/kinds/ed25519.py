@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from credenza.attest.der import OCTET_STRING, Reader, algorithm, tlv
@@ -15,7 +14,6 @@ _SMALL_ORDER = frozenset({0, 1, _P - 1, _Y8, _P - _Y8})
 
 
 @final
-@dataclass(frozen=True, slots=True)
 class Ed25519:
     """A secret is the 32 bytes of RFC 8032, 5.1.5. A signature has 64 bytes."""
 

@@ -1,13 +1,12 @@
 """Ed25519 and ML-DSA-65 at once: id-MLDSA65-Ed25519-SHA512.
 
-draft-ietf-lamps-pq-composite-sigs, as of its versions -08 to -16. Whoever breaks one of the two
-still has to break the other.
+draft-ietf-lamps-pq-composite-sigs (-19 of April 2026, with the RFC Editor). Whoever breaks one of
+the two still has to break the other.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import final
 
 from credenza.attest.der import algorithm
@@ -21,7 +20,6 @@ _ML_DSA = MlDsa65()
 
 
 @final
-@dataclass(frozen=True, slots=True)
 class Hybrid:
     """Secret, public key and signature are those of ML-DSA-65, then those of Ed25519.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, final
 
@@ -18,7 +17,6 @@ _SEED = 0x80  # the choice "seed" of ML-DSA-65-PrivateKey
 
 
 @final
-@dataclass(frozen=True, slots=True)
 class MlDsa65:
     """A secret is the seed of 32 bytes. A signature has 3,309 bytes.
 

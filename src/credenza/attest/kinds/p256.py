@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from credenza.attest.der import (
@@ -24,7 +23,6 @@ _PUBLIC_KEY = 0xA1  # ECPrivateKey.publicKey, RFC 5915
 
 
 @final
-@dataclass(frozen=True, slots=True)
 class P256:
     """A secret is the 32 bytes of the private scalar. A public key is an uncompressed point.
 

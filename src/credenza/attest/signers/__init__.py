@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from credenza.attest.asking import Ask, nobody
-from credenza.attest.keys import LARGEST_KEY_FILE, PrivateKey, PublicKey
+from credenza.attest.keys import BEGIN_PUBLIC, LARGEST_KEY_FILE, PrivateKey, PublicKey
 from credenza.attest.signers.interface import KeySigner
 from credenza.errors import InputError
 from credenza.files import read_whole
@@ -37,7 +37,7 @@ def public_key(uri: str, ask: Ask = nobody) -> PublicKey:
     path = _path_of(uri)
     if path is not None:
         pem = read_whole(path, limit=LARGEST_KEY_FILE)
-        if b"-----BEGIN PUBLIC KEY-----" in pem:
+        if BEGIN_PUBLIC in pem:
             return PublicKey.parse(pem, name=str(path))
     return signer(uri, ask).public
 

@@ -47,6 +47,8 @@ class Pkcs11Signer:
         pin = parsed.pin
         if pin is None:
             pin = ask(f"PIN of {_named(parsed)}")
+        if not pin:
+            raise InputError(f"{_named(parsed)}: a PIN expected, none given")
         with _session(parsed, pin) as session:
             return cls(parsed, _public(session, _private(session, parsed)), pin)
 

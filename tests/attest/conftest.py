@@ -1,0 +1,3 @@
+"""Fixtures of several tests here."""
+
+from tests.attest.softhsm import tokens  # noqa: F401  a fixture
