@@ -9,7 +9,7 @@ import pytest
 
 from credenza import catalogue
 
-DIGEST = "c666fc4d53e88f9ab4571fb636115902af79f68223b508473373643567957321"
+DIGEST = "cb1ed4440ef2425e20c22ec755024a987c1e2248f76f6f43264c9ce9b9231541"
 
 
 def test_a_change_of_the_rules_is_a_change_of_the_version() -> None:

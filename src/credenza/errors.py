@@ -53,6 +53,10 @@ class UntrustedError(RefusedError):
     """The seal or statement is well-formed, and no trusted key vouches for it."""
 
 
+class NotRecipientError(RefusedError):
+    """The encrypted model does not open with this key: it is for others, or was altered so."""
+
+
 class AlteredError(RefusedError):
     """The artefact is not the one that was sealed. ``report`` names what differs."""
 

@@ -220,16 +220,13 @@ def _decoded(window: Window, held: bytes, i: int, at: int) -> tuple[int, int]:
     if i < len(held) and held[i] < 0x80:
         return held[i], i + 1
     value = shift = 0
-    after = i
     for after, byte in enumerate(held[i : i + _LONGEST_VARINT], i + 1):
         value |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80 and value < 1 << 64:
-            break
-    else:
-        what, found = "a number does not end, or has over 64 bits", window.read(at, 10).hex(" ")
-        refuse(window, "protobuf-varint", at, what, "a varint", found or "nothing")
-    return value, after
+            return value, after
+    what, found = "a number does not end, or has over 64 bits", window.read(at, 10).hex(" ")
+    refuse(window, "protobuf-varint", at, what, "a varint", found or "nothing")
 
 
 def refuse(

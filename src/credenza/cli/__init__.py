@@ -12,7 +12,7 @@ import traceback
 
 import typer
 
-from credenza.cli import artifact, audit, demo, diff, keys, log, probe, seal, verify
+from credenza.cli import artifact, audit, demo, diff, encrypt, keys, log, probe, seal, verify
 from credenza.errors import CredenzaError, RefusedError
 
 app = typer.Typer(
@@ -26,9 +26,13 @@ _INTERRUPTED = 130
 
 app.command("demo")(demo.demo)
 app.add_typer(keys.app, name="keys")
+keys.app.command("recipient")(encrypt.recipient)
 app.command("artifact")(artifact.artifact)
 app.command("seal")(seal.seal)
 app.command("verify")(verify.verify)
+app.command("encrypt")(encrypt.encrypt)
+app.command("decrypt")(encrypt.decrypt)
+app.command("rekey")(encrypt.rekey)
 app.command("diff")(diff.diff)
 app.command("audit")(audit.audit)
 app.command("probe")(probe.probe)

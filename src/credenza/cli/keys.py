@@ -39,11 +39,7 @@ def new(
     from credenza.attest import kind_named, new_key
 
     chosen = kind_named(kind)
-    password = None
-    if encrypt or password_file is not None:
-        password = _given(password_file)
-        if password is None:
-            password = _prompt(f"New password of {out}", again=True)
+    password = new_password(out, password_file) if encrypt or password_file is not None else None
     key = new_key(out, chosen, password)
     typer.echo(
         f"{out}      private: whoever has it can seal in your name\n{out}.pub  {key.public.id}"
@@ -67,6 +63,12 @@ def show(
         typer.echo(public.pem.decode(), nl=False)
     else:
         typer.echo(f"{public.id}  {public.kind.name}")
+
+
+def new_password(out: Path, password_file: Path | None) -> str:
+    """A password for a key to be made, from the file, the environment, or the terminal."""
+    password = _given(password_file)
+    return _prompt(f"New password of {out}", again=True) if password is None else password
 
 
 def asking(password_file: Path | None) -> Ask:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from credenza.artifact.model import Tensor
-from credenza.findings import Finding, Severity, Where
+from credenza.findings import Finding, Report, Severity, Where
+from credenza.seal.contents import Sealed
 from credenza.seal.digests import Digest
 from credenza.seal.tree import Seal, SealedFile, Segment
 
@@ -30,6 +31,33 @@ def listing(seal: Seal, present: Mapping[str, int]) -> Iterator[Finding]:
             )
     for path in sorted(present.keys() - sealed.keys()):
         yield _finding("file-added", "the file is not sealed", Where(file=path))
+
+
+def report(
+    sealed: Sealed,
+    findings: Iterable[Finding],
+    *,
+    looked: str = "every byte of every sealed file",
+    sealer: str = "a trusted key",
+    unread: Iterable[str] = (),
+) -> Report:
+    """What is said of a model that is not the sealed one."""
+    seal, when = sealed.seal, sealed.sealed_at.isoformat()
+    return Report(
+        examination="verify",
+        subject=str(sealed.path),
+        root=seal.root.hex(),
+        covered=(
+            f"{looked}, against the seal of {when} by {sealer}",
+            "every name and size in the folder",
+        ),
+        uncovered=(
+            "whether the model was good when it was sealed",
+            *(f"left out by the seal: {path}" for path in seal.ignored),
+            *(f"not read: {what}" for what in unread),
+        ),
+        findings=tuple(findings),
+    )
 
 
 class Differences:

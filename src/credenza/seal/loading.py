@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from credenza.seal.cache import Cache
+    from credenza.seal.encryption import Identity
 
 
 def verify(
@@ -56,6 +57,7 @@ def read(
     *,
     tensors: Collection[str] | None = None,
     map_unprotected: bool = False,
+    identity: Identity | None = None,
     progress: Progress | None = None,
 ) -> Verified[VerifiedBytes]:
     """Verify a model, and keep the very bytes that were verified, in private memory.
@@ -65,10 +67,18 @@ def read(
     the digests of all others are in the seal. With ``map_unprotected`` the bytes stay in the files,
     which are mapped: that is faster, takes no memory of its own, and **protects against nothing
     that happens afterwards**: whoever writes to a file changes what was loaded, and whoever cuts
-    one short kills the process.
+    one short kills the process. Where ``identity`` is given, the model is an encrypted one, which
+    is decrypted with it (`credenza.seal.encryption`).
 
-    Raises as `verify` does, and `InputError` for a tensor that the seal does not know.
+    Raises as `verify` does, `InputError` for a tensor that the seal does not know, and
+    `NotRecipientError` where the model is not encrypted to ``identity``.
     """
+    if identity is not None:
+        from credenza.seal import encryption
+
+        if map_unprotected:
+            raise InputError("load: what is encrypted in a file cannot be mapped from it")
+        return encryption.read(path, trust, identity, tensors=tensors, progress=progress)
     sealed = read_seal(path, trust)
     kept = compare(
         sealed.value,
@@ -87,16 +97,22 @@ def load(
     *,
     tensors: Collection[str] | None = None,
     map_unprotected: bool = False,
+    identity: Identity | None = None,
     progress: Progress | None = None,
 ) -> dict[str, NDArray[Any]]:
     """A model's tensors as numpy arrays, in bytes that were verified as they were read.
 
-    bf16 and smaller floats, which numpy lacks, come as float32 of the same value. ``tensors`` and
-    ``map_unprotected`` are as for `read`. Raises as that does, and `InputError` where two files
-    hold a tensor of the same name.
+    bf16 and smaller floats, which numpy lacks, come as float32 of the same value. ``tensors``,
+    ``map_unprotected`` and ``identity`` are as for `read`. Raises as that does, and `InputError`
+    where two files hold a tensor of the same name.
     """
     contents = read(
-        path, trust, tensors=tensors, map_unprotected=map_unprotected, progress=progress
+        path,
+        trust,
+        tensors=tensors,
+        map_unprotected=map_unprotected,
+        identity=identity,
+        progress=progress,
     )
     return contents.value.arrays()
 
@@ -109,20 +125,26 @@ def load_torch(
     device: torch.device | str = "cpu",
     tensors: Collection[str] | None = None,
     map_unprotected: bool = False,
+    identity: Identity | None = None,
     progress: Progress | None = None,
 ) -> dict[str, torch.Tensor]:
     """A model's tensors as torch tensors, each in its own type: a state dict.
 
     They are moved to ``device``, and with ``into`` become that module's parameters and buffers; a
-    module whose names or shapes are others is an `InputError`, and left as it was. ``tensors`` and
-    ``map_unprotected`` are as for `read`.
+    module whose names or shapes are others is an `InputError`, and left as it was. ``tensors``,
+    ``map_unprotected`` and ``identity`` are as for `read`.
 
     Raises as `load` does, and `MissingExtraError` without torch.
     """
     from credenza.seal import torch_tensors
 
     contents = read(
-        path, trust, tensors=tensors, map_unprotected=map_unprotected, progress=progress
+        path,
+        trust,
+        tensors=tensors,
+        map_unprotected=map_unprotected,
+        identity=identity,
+        progress=progress,
     )
     state = torch_tensors.tensors(contents.value, device)
     if into is not None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from credenza.seal.cache import Cache
 
 LARGEST_SEAL = 2**30
+ENCRYPTED_NAME = "credenza.encrypted"
+"""The file that makes a folder an encrypted model; see `credenza.seal.encryption`."""
 
 
 def seal(
@@ -57,19 +59,37 @@ def read_seal(path: Path | str, trust: Trust) -> Verified[Sealed]:
     Raises as `verify` does, except `AlteredError`.
     """
     path = Path(path)
+    return verified_seal(seal_bytes(path), path, trust, where=seal_path(path))
+
+
+def seal_bytes(path: Path) -> bytes:
+    """The seal of a model as it is on disk, not verified.
+
+    Raises `InputError` where there is no model or its seal cannot be read, `UnsealedError` where
+    there is no seal.
+    """
     if not path.exists():
         raise InputError(f"{path}: a model's file or folder expected, there is none")
+    if (path / ENCRYPTED_NAME).exists():
+        raise UnsealedError(f"{path} is encrypted: the key of a recipient is needed to read it")
     if not seal_path(path).exists():
         raise UnsealedError(
             f"{path} has no seal ({seal_path(path)} expected)",
             hint="credenza seal MODEL --key KEY makes one",
         )
-    data = read_whole(seal_path(path), limit=LARGEST_SEAL)
+    return read_whole(seal_path(path), limit=LARGEST_SEAL)
+
+
+def verified_seal(data: bytes, path: Path, trust: Trust, *, where: Path) -> Verified[Sealed]:
+    """The seal in ``data``, which was read from ``where``, of the model at ``path``.
+
+    Raises `UntrustedError` where it is no seal, or no trusted key signed it.
+    """
     try:
         statement = trust.verify(Envelope.parse(data))
         seal_, sealed_at = wire.from_statement(statement.value)
     except InputError as e:
-        raise UntrustedError(f"{seal_path(path)} is no seal: {e}") from e
+        raise UntrustedError(f"{where} is no seal: {e}") from e
     name = statement.value.subjects[0].name
     return statement.replaced(Sealed(path, name, seal_, sealed_at))
 

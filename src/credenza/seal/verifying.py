@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from credenza.artifact.folder import Place
 from credenza.attest import Verified
 from credenza.errors import AlteredError, InputError, MalformedError
-from credenza.findings import Finding, Report
+from credenza.findings import Finding
 from credenza.seal.contents import Contents, Sealed, private_memory
-from credenza.seal.differences import Differences, listing
+from credenza.seal.differences import Differences, listing, report
 from credenza.seal.reading import Progress, Span, digest_spans
 from credenza.seal.tree import Seal, SealedFile, Segment
 
@@ -80,6 +80,13 @@ def compare(
     return contents
 
 
+def check_listing(sealed: Sealed) -> None:
+    """Raises `AlteredError` where names and sizes alone tell that a model is not the sealed one."""
+    comparison = _Comparison(sealed, "a trusted key", None)
+    with comparison.refusing(), Place(sealed.path) as place:
+        comparison.list(place)
+
+
 def who_sealed(sealed: Verified[Sealed]) -> str:
     """Who signed a seal, in words for a report."""
     return ", ".join(f"key {key[:16]}" for key in sealed.keys)
@@ -105,7 +112,7 @@ class _Comparison:
         self.sealed = sealed
         self.sealer = sealer
         self.findings: list[Finding] = []
-        self.segments = tuple(_wanted(sealed.seal, tensors))
+        self.segments = tuple(wanted(sealed.seal, tensors))
         self.whole = tensors is None
         self.unread = 0
 
@@ -152,30 +159,14 @@ class _Comparison:
         except MalformedError as e:
             self.findings.append(e.finding)
         if self.findings:
-            raise AlteredError(self._report())
-
-    def _report(self) -> Report:
-        seal = self.sealed.seal
-        looked = "every byte of every sealed file" if self.whole else "the tensors asked for"
-        when = self.sealed.sealed_at.isoformat()
-        return Report(
-            examination="verify",
-            subject=str(self.sealed.path),
-            root=seal.root.hex(),
-            covered=(
-                f"{looked}, against the seal of {when} by {self.sealer}",
-                "every name and size in the folder",
-            ),
-            uncovered=(
-                "whether the model was good when it was sealed",
-                *(f"left out by the seal: {path}" for path in seal.ignored),
-                *([f"{self.unread} files that the cache knows, not read"] if self.unread else []),
-            ),
-            findings=tuple(self.findings),
-        )
+            looked = "every byte of every sealed file" if self.whole else "the tensors asked for"
+            unread = [f"{self.unread} files that the cache knows"] if self.unread else []
+            raise AlteredError(
+                report(self.sealed, self.findings, looked=looked, sealer=self.sealer, unread=unread)
+            )
 
 
-def _wanted(seal: Seal, tensors: Collection[str] | None) -> Iterator[tuple[SealedFile, Segment]]:
+def wanted(seal: Seal, tensors: Collection[str] | None) -> Iterator[tuple[SealedFile, Segment]]:
     """The segments to hash: all, or those that the tensors of these names view."""
     if tensors is None:
         yield from ((file, segment) for file in seal.files for segment in file.segments)

@@ -1,0 +1,171 @@
+"""``credenza encrypt``, ``decrypt``, ``rekey`` and ``keys recipient``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from credenza.cli.console import (
+    AsJson,
+    Log,
+    Model,
+    conclude,
+    files,
+    operator,
+    print_json,
+    reading,
+    record,
+)
+from credenza.cli.keys import PasswordFile, asking, new_password
+
+if TYPE_CHECKING:
+    from credenza.seal.encryption import Recipient
+
+Encrypted = Annotated[Path, typer.Argument(metavar="ENC", help="An encrypted model's folder.")]
+To = Annotated[
+    list[Path],
+    typer.Option("--to", metavar="R.pub", help="A recipient's public key; several by several."),
+]
+TrustFile = Annotated[
+    Path, typer.Option("--trust", metavar="FILE.pub", help="The public key of who may seal.")
+]
+IdentityFile = Annotated[
+    Path, typer.Option("--identity", metavar="R", help="Your private key as a recipient.")
+]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="FOLDER", help="A folder to make; none is overwritten.")
+]
+
+
+def encrypt(
+    model: Model,
+    to: To,
+    trust: TrustFile,
+    out: Out,
+    log: Log = None,
+    as_json: AsJson = False,
+) -> None:
+    """Encrypt a sealed model, verified as it is read, to recipients."""
+    from credenza.attest import Trust
+    from credenza.seal import encryption, read_seal
+
+    by, recipients = Trust.read(trust), _recipients(to)
+    total = sum(f.size for f in read_seal(model, by).value.seal.files)
+    with _reported(as_json), reading("encrypting", total) as progress:
+        sealed = encryption.encrypt(model, by, recipients, out, progress=progress)
+    root = sealed.value.seal.root.hex()
+    count = str(len(recipients))
+    record(log, "encrypted", root=root, actor=operator(), model=str(model), recipients=count)
+    if as_json:
+        print_json({"root": root, "encrypted": str(out), "recipients": [r.id for r in recipients]})
+        return
+    typer.echo(f"encrypted  {model} ({files(len(sealed.value.seal.files))}), as it was sealed")
+    typer.echo(f"root       {root}")
+    for recipient in recipients:
+        typer.echo(f"for        {recipient.id}  {recipient.kem.value}")
+    typer.echo(f"written    {out}")
+
+
+def decrypt(
+    encrypted: Encrypted,
+    identity: IdentityFile,
+    trust: TrustFile,
+    out: Out,
+    password_file: PasswordFile = None,
+    log: Log = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write an encrypted model back, with its seal, once verified."""
+    from credenza.attest import Trust
+    from credenza.seal import encryption
+
+    key = encryption.Identity.read(identity, asking(password_file))
+    payload = encrypted / encryption.PAYLOAD_NAME
+    total = payload.stat().st_size if payload.exists() else 0
+    with _reported(as_json), reading("decrypting", total) as progress:
+        sealed = encryption.decrypt(encrypted, Trust.read(trust), key, out, progress=progress)
+    root, written = sealed.value.seal.root.hex(), sealed.value.path
+    record(log, "decrypted", root=root, actor=operator(), model=str(written))
+    if as_json:
+        print_json({"root": root, "model": str(written), "keys": sealed.keys})
+        return
+    typer.echo(
+        f"decrypted  {encrypted} ({files(len(sealed.value.seal.files))}) is what was sealed\n"
+        f"root       {root}\n"
+        f"sealed     {sealed.value.sealed_at.isoformat()} by key {', '.join(sealed.keys)}\n"
+        f"written    {written}"
+    )
+
+
+def rekey(
+    encrypted: Encrypted,
+    identity: IdentityFile,
+    to: To,
+    password_file: PasswordFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Exchange the recipients of an encrypted model for others."""
+    from credenza.seal import encryption
+
+    recipients = _recipients(to)
+    key = encryption.Identity.read(identity, asking(password_file))
+    with _reported(as_json):
+        encryption.rekey(encrypted, key, recipients)
+    if as_json:
+        print_json({"encrypted": str(encrypted), "recipients": [r.id for r in recipients]})
+        return
+    for recipient in recipients:
+        typer.echo(f"for        {recipient.id}  {recipient.kem.value}")
+    typer.echo("nobody else, from now on; who kept the header or the data key still can read it")
+
+
+def recipient(
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="FILE", help="The private key; FILE.pub is its public half."),
+    ],
+    kem: Annotated[
+        str,
+        typer.Option("--kem", help="MLKEM768-X25519, which is post-quantum too, or X25519 alone."),
+    ] = "MLKEM768-X25519",
+    encrypted: Annotated[
+        bool, typer.Option("--encrypt", help="Encrypt the private half with a password.")
+    ] = False,
+    password_file: PasswordFile = None,
+) -> None:
+    """Make a key pair to encrypt models to. No existing file is overwritten."""
+    from credenza.errors import InputError
+    from credenza.seal.encryption import Kem, new_identity
+
+    names = [k.value for k in Kem]
+    if kem not in names:
+        raise InputError(f"--kem: {' or '.join(names)} expected, {kem!r} given")
+    with_password = encrypted or password_file is not None
+    password = new_password(out, password_file) if with_password else None
+    key = new_identity(out, Kem(kem), password)
+    typer.echo(
+        f"{out}      private: whoever has it can read what is encrypted to you\n"
+        f"{out}.pub  {key.recipient.id}"
+    )
+
+
+@contextlib.contextmanager
+def _reported(as_json: bool) -> Iterator[None]:
+    """Print the report of a refusal that has one, and let it go on."""
+    from credenza.errors import AlteredError
+
+    try:
+        yield
+    except AlteredError as e:
+        conclude([e.report], as_json=as_json)
+        raise
+
+
+def _recipients(paths: list[Path]) -> list[Recipient]:
+    from credenza.seal.encryption import Recipient
+
+    return [Recipient.read(path) for path in paths]
