@@ -64,11 +64,6 @@ class Manifest:
         """The model's digest, in hex: SHA-256 of the joined digests as listed (section 6.5.1)."""
         return hashlib.sha256(b"".join(r.digest for r in self.resources)).hexdigest()
 
-    @property
-    def is_one_file(self) -> bool:
-        """True where the signer named his one file by no name."""
-        return self.resources[0].path == ONE_FILE
-
 
 def in_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:
     """Sorted as the specification says: by name, code point by code point (section 5.2.1)."""

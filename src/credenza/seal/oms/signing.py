@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from credenza.seal.oms import bundle as bundles
 from credenza.seal.oms import ignoring, keys, listing
 from credenza.seal.oms.hashes import Hash
 from credenza.seal.oms.hashing import Progress, Span, digests
-from credenza.seal.oms.manifest import Manifest, Resource, in_order
+from credenza.seal.oms.manifest import ONE_FILE, Manifest, Resource, in_order
 from credenza.seal.oms.statement import to_payload
 
 SHARD_SIZE: Final = 1_000_000_000
@@ -32,6 +33,7 @@ def sign(
     hash_: Hash = Hash.SHA256,
     shard_size: int | None = None,
     ignore: Collection[str] = (),
+    one_file_as_dot: bool = False,
     progress: Progress | None = None,
 ) -> Manifest:
     """Sign the model at ``path``, a file or a folder, and write the bundle to ``signature``.
@@ -39,7 +41,8 @@ def sign(
     With ``certificates`` (the signer's first, then its issuers) it is signed by a certificate.
     With ``shard_size`` each file is hashed in pieces of that many bytes. Left out, and listed in
     the signature as left out, are Git's files at the top (section 6.2), our own seal, the
-    signature itself, and ``ignore``.
+    signature itself, and ``ignore``. A model that is one file is named by its name (section
+    6.1.2), or by ``.`` with ``one_file_as_dot``, which is what model-signing 1.1.1 accepts.
 
     Raises `InputError` where the certificate is not the key's, the model cannot be read, nothing
     would be signed, or a file that loads would be left out; `MalformedError` for a link and
@@ -51,6 +54,9 @@ def sign(
     entries = tuple(dict.fromkeys((*ignoring.DEFAULT, *own, *ignore)))
     found = listing.present(path)
     manifest = _manifest(path, found, entries, hash_, shard_size, progress)
+    if one_file_as_dot and not path.is_dir():
+        named = tuple(dataclasses.replace(r, path=ONE_FILE) for r in manifest.resources)
+        manifest = dataclasses.replace(manifest, resources=in_order(named))
     if listing.present(path) != found:
         raise InputError(f"{path}: it changed while it was being signed; nothing written")
     payload = to_payload(manifest)
