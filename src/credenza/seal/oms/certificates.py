@@ -52,7 +52,7 @@ def load(der: bytes) -> Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
         _ = (certificate.extensions, certificate.subject, certificate.issuer, certificate.version)
-        certificate.public_key()
+        _ = (certificate.signature_hash_algorithm, certificate.public_key())
     except _BAD as e:
         raise InputError(f"bundle: a certificate (X.509, DER) expected: {e}") from e
     return certificate
@@ -70,9 +70,13 @@ def check_chain(
     reason why the one that came farthest ended: validity at ``now``, key usage, constraints,
     weak algorithms, or an issuer that is neither there nor trusted.
     """
-    _check_leaf(leaf)
     walk = _Walk(others, anchors, now)
-    if not walk.arrives((leaf,)):
+    try:
+        _check_leaf(leaf)
+        found = walk.arrives((leaf,))
+    except _BAD as e:  # the rest of a certificate is parsed as it is asked for
+        raise UntrustedError(f"certificate {_named(leaf)}, or one above it: {e}") from e
+    if not found:
         raise UntrustedError(walk.reason)
 
 
