@@ -7,10 +7,13 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what its dependencies have to say of each other
     import model_signing
+
+package: Any = model_signing  # its public functions are not all typed
 
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -19,8 +22,8 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, capture_output=True, text=True, check=False)
 
 
-def hashing(algorithm: str, shard_size: int | None = None) -> model_signing.hashing.Config:
-    config = model_signing.hashing.Config()
+def hashing(algorithm: str, shard_size: int | None = None) -> Any:
+    config = package.hashing.Config()
     if shard_size is None:
         return config.use_file_serialization(hashing_algorithm=algorithm)
     return config.use_shard_serialization(hashing_algorithm=algorithm, shard_size=shard_size)
@@ -30,11 +33,11 @@ def sign(
     model: Path,
     key: Path,
     signature: Path,
-    how: model_signing.hashing.Config,
+    how: Any,
     chain: Sequence[Path] = (),
 ) -> None:
     """Sign by a key, or by a certificate: the first of ``chain``."""
-    config = model_signing.signing.Config()
+    config = package.signing.Config()
     if chain:
         config.use_certificate_signer(
             private_key=key, signing_certificate=chain[0], certificate_chain=chain[1:]
@@ -50,10 +53,10 @@ def accepts(
     *,
     key: Path | None = None,
     issuers: Sequence[Path] = (),
-    how: model_signing.hashing.Config | None = None,
+    how: Any = None,
 ) -> bool:
     """Whether its library verifies the model."""
-    config = model_signing.verifying.Config()
+    config = package.verifying.Config()
     if key is not None:
         config.use_elliptic_key_verifier(public_key=key)
     else:

@@ -46,14 +46,22 @@ def compare(
         for span, resource, digest in zip(spans, resources, hashed, strict=True):
             if digest != resource.digest:
                 findings.append(_altered(span, resource, digest))
-        if listing.present(subject) != found:  # what was added, or grew, while the rest was read
-            findings.append(_finding("file-resized", "the model changed while it was being read"))
+        findings.extend(_changes(found, listing.present(subject)))
     except MalformedError as e:
         raise AlteredError(_report(verified, subject, [e.finding])) from e
     report = _report(verified, subject, findings)
     if any(f.severity > Severity.NOTE for f in findings):
         raise AlteredError(report)
     return report
+
+
+def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[Finding]:
+    """What was added, removed, grew or shrank while the rest was read."""
+    for path in sorted(before.keys() | after.keys()):
+        sizes = [f"{p[path]} bytes" if path in p else "no such file" for p in (before, after)]
+        if sizes[0] != sizes[1]:
+            what = "the file changed while the model was read"
+            yield _finding("file-resized", what, Where(file=path), *sizes)
 
 
 def _names(
@@ -79,13 +87,14 @@ def _unsigned(
     manifest: Manifest, unsigned: Mapping[str, int], own: Collection[str], leave: Leave
 ) -> Iterator[Finding]:
     """Files that nobody vouches for: a note where they may be there, else against the model."""
-    by_signer = (*manifest.ignore_paths, *ignoring.DEFAULT)
+    by_signer = {*manifest.ignore_paths, *ignoring.DEFAULT}
+    by_verifier = {*own, *leave.entries}
     notes: dict[str, int] = {}
     for path in sorted(unsigned):
-        mine = ignoring.covering(path, (*own, *leave.entries))
+        mine = ignoring.covering(path, by_verifier)
         theirs = ignoring.covering(path, by_signer)
-        if mine is None and theirs is None and leave.unsigned:
-            mine = path
+        if mine is None and leave.unsigned:
+            mine = theirs if theirs is not None else path
         if mine is None and theirs is not None and ignoring.is_loadable(path):
             what = f"the file may be loaded, and the signature leaves {theirs!a} out"
             yield _finding("ignored-loadable", what, Where(file=path))
@@ -150,14 +159,12 @@ def _altered(span: Span, resource: Resource, found: bytes) -> Finding:
     return _finding("bytes-altered", what, where, resource.digest.hex(), found.hex())
 
 
-def _finding(
-    name: str, what: str, where: Where | None = None, expected: str = "", found: str = ""
-) -> Finding:
+def _finding(name: str, what: str, where: Where, expected: str = "", found: str = "") -> Finding:
     return Finding(
         rule=f"seal.{name}",
         severity=Severity.CRITICAL,
         what=what,
-        where=where or Where(),
+        where=where,
         expected=expected,
         found=found,
     )

@@ -5,7 +5,7 @@ ossf/model-signing-spec, section 6.2: exact paths from the model's top, with all
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 from credenza.artifact.folder import SEAL_NAME
@@ -35,9 +35,13 @@ def is_loadable(path: str) -> bool:
     return any(part in LOADABLE for part in name.split(".")[1:])
 
 
-def covering(path: str, entries: Iterable[str]) -> str | None:
-    """The entry that leaves the path out, itself or a folder above it; None where none does."""
-    for entry in entries:
-        if path == entry or path.startswith(f"{entry}/"):
-            return entry
+def covering(path: str, entries: Collection[str]) -> str | None:
+    """The entry that leaves the path out, itself or a folder above it; None where none does.
+
+    Quick where ``entries`` is a set.
+    """
+    while path:
+        if path in entries:
+            return path
+        path = path.rpartition("/")[0]
     return None

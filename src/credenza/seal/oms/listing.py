@@ -53,5 +53,6 @@ def check_entries(entries: Collection[str]) -> None:
 
 def left_out(found: Mapping[str, int], entries: Collection[str]) -> tuple[Left, ...]:
     """The files that one of ``entries`` leaves out, sorted."""
-    covered = ((path, ignoring.covering(path, entries)) for path in sorted(found))
+    known = set(entries)
+    covered = ((path, ignoring.covering(path, known)) for path in sorted(found))
     return tuple(Left(path, entry) for path, entry in covered if entry is not None)

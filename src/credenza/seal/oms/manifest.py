@@ -5,6 +5,7 @@ ossf/model-signing-spec, spec/v1.0.md, sections 5 and 6, and schemas/predicate.s
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import itertools
 import re
@@ -116,7 +117,7 @@ def check_resources(manifest: Manifest) -> None:
     resources = manifest.resources
     names = [r.name for r in resources]
     if len(set(names)) != len(names):
-        twice = next(n for n in names if names.count(n) > 1)
+        [(twice, _)] = collections.Counter(names).most_common(1)
         raise InputError(f"resource {twice!a} occurs twice")
     if any(r.path == ONE_FILE for r in resources) and any(r.path != ONE_FILE for r in resources):
         raise InputError(f"resource {ONE_FILE!a} occurs beside others")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -27,7 +28,9 @@ def loads(data: bytes, what: str, *, most: int | None = _MOST_PARTS) -> Any:
         raise InputError(f"{what}: at most {most} values expected, more found")
     try:
         text = data.decode()
-        value = json.loads(text, object_pairs_hook=_members, parse_constant=_no_number)
+        value = json.loads(
+            text, object_pairs_hook=_members, parse_constant=_no_number, parse_float=_finite
+        )
         if "\\u" in text:  # the only way for half a surrogate pair to come in
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as e:
@@ -62,6 +65,13 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("a member occurs twice")
     return members
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large")
+    return number
 
 
 def _no_number(name: str) -> NoReturn:
