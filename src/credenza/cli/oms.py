@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from credenza.cli.console import conclude, files, operator, print_json, record
+from credenza.cli.console import conclude, files, operator, print_json, reading, record
 
 Out = Annotated[
     Path, typer.Option("--out", metavar="FILE", help="With --oms: the signature to write.")
@@ -77,16 +77,19 @@ def seal(model: Path, key: Path, options: SealOptions, log: Path | None, *, as_j
     if options.password_file is not None:
         password = read_whole(options.password_file, limit=4096).rstrip(b"\r\n")
     chain = oms.read_certificates(options.certificate) if options.certificate else ()
-    manifest = oms.sign(
-        model,
-        oms.read_private_key(key, password),
-        options.out,
-        certificates=chain,
-        hash_=oms.Hash(options.algorithm),
-        shard_size=options.shard_size,
-        ignore=options.ignore,
-        one_file_as_dot=options.one_file_as_dot,
-    )
+    private = oms.read_private_key(key, password)
+    with reading("signing", _size(model)) as progress:
+        manifest = oms.sign(
+            model,
+            private,
+            options.out,
+            chain=chain,
+            hash_=oms.Hash(options.algorithm),
+            shard_size=options.shard_size,
+            ignore=options.ignore,
+            one_file_as_dot=options.one_file_as_dot,
+            progress=progress,
+        )
     written, count = str(options.out), len({r.path for r in manifest.resources})
     record(log, "sealed", root=manifest.digest, actor=operator(), model=str(model), oms=written)
     if as_json:
@@ -123,13 +126,15 @@ def verify(
         issuer=options.issuer,
     )
     try:
-        verified = oms.verify(
-            model,
-            options.signature,
-            believed,
-            ignore=options.ignore,
-            allow_unsigned_files=options.allow_unsigned_files,
-        )
+        with reading("verifying", _size(model)) as progress:
+            verified = oms.verify(
+                model,
+                options.signature,
+                believed,
+                ignore=options.ignore,
+                allow_unsigned_files=options.allow_unsigned_files,
+                progress=progress,
+            )
     except AlteredError as e:
         root, first = e.report.root, str(e.report.findings[0].where)
         try:
@@ -151,3 +156,14 @@ def verify(
         typer.echo(f"signed    by {signer}")
     for note in notes:
         typer.echo(f"note      {note}")
+
+
+def _size(model: Path) -> int:
+    """Bytes of the model, for a bar; 0 where that is somebody else's to refuse."""
+    from credenza.artifact.folder import files as listed
+    from credenza.errors import CredenzaError
+
+    try:
+        return sum(file.size for file in listed(model))
+    except CredenzaError:
+        return 0

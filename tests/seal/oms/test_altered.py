@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID as Purpose
 
 from credenza.errors import AlteredError, InputError, MalformedError, UnsealedError, UntrustedError
 from credenza.seal import oms
@@ -241,13 +243,42 @@ def test_a_name_that_leads_out_is_never_read(model: Path, tmp_path: Path, public
     config.set_ignore_unsigned_files(True).verify(model, signature)
 
 
-def test_an_expired_signer_is_refused_where_theirs_is_not(model: Path, tmp_path: Path) -> None:
-    signature, root = tmp_path / "old.sig", s.write_pem(tmp_path / "root.pem", s.ROOT)
-    expired = s.leaf(days=(-9, -1))
-    oms.sign(model, s.KEY, signature, certificates=[expired, s.MIDDLE])
-    with pytest.raises(UntrustedError, match="not now"):
+SERVER = x509.ExtendedKeyUsage([Purpose.SERVER_AUTH])
+
+
+@pytest.mark.parametrize(
+    ("leaf", "reason"),
+    [
+        (s.leaf(days=(-9, -1)), "not now"),
+        (s.leaf(days=(1, 100)), "not now"),
+        (s.leaf(s.SIGNS, (SERVER, False)), "codeSigning expected"),
+    ],
+    ids=["expired", "not-yet-valid", "of-a-server"],
+)
+def test_a_signer_is_refused_where_theirs_is_not(
+    model: Path, tmp_path: Path, leaf: x509.Certificate, reason: str
+) -> None:
+    signature, root = tmp_path / "odd.sig", s.write_pem(tmp_path / "root.pem", s.ROOT)
+    statement = s.statement({**s.FILES, "empty": b""})
+    signature.write_text(json.dumps(s.sign_statement(statement, chain=[leaf, s.MIDDLE])))
+    with pytest.raises(UntrustedError, match=reason):
         oms.verify(model, signature, s.CERTIFICATE_TRUST, now=s.NOW)
     assert theirs.accepts(model, signature, issuers=[root])
+    with pytest.raises(InputError, match=reason):
+        oms.sign(model, s.KEY, signature, chain=[leaf, s.MIDDLE], now=s.NOW)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "size"), [("blake2", None), ("sha256", 1000), ("blake2", 1000)]
+)
+def test_what_theirs_signs_and_cannot_verify_unaided(
+    model: Path, tmp_path: Path, public: Path, algorithm: str, size: int | None
+) -> None:
+    (model / "empty").unlink()
+    how = theirs.hashing(algorithm, size)
+    theirs.sign(model, tmp_path / "key.pem", tmp_path / "t.sig", how)
+    assert not theirs.accepts(model, tmp_path / "t.sig", key=public)
+    oms.verify(model, tmp_path / "t.sig", s.TRUST)
 
 
 def test_junk_beside_the_signature_is_refused_where_theirs_is_not(
@@ -293,7 +324,7 @@ def test_no_signature_and_no_model(model: Path, signature: Path, tmp_path: Path)
 def test_what_may_not_be_signed(model: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.sig"
     with pytest.raises(InputError, match="it is of another key"):
-        oms.sign(model, s.OTHER, out, certificates=[s.LEAF])
+        oms.sign(model, s.OTHER, out, chain=[s.LEAF])
     with pytest.raises(InputError, match=r"'weights\.bin' would be left out of the signature"):
         oms.sign(model, s.KEY, out, ignore=["weights.bin"])
     with pytest.raises(InputError, match="a path below the model's top expected"):

@@ -55,7 +55,7 @@ def test_their_command_takes_our_signature(
 def test_their_command_takes_our_signature_by_a_certificate(
     model: Path, signature: Path, tmp_path: Path
 ) -> None:
-    oms.sign(model, s.KEY, signature, certificates=[s.LEAF, s.MIDDLE])
+    oms.sign(model, s.KEY, signature, chain=[s.LEAF, s.MIDDLE], now=s.NOW)
     root = s.write_pem(tmp_path / "root.pem", s.ROOT)
     done = theirs.command(
         "verify", "certificate", "--certificate_chain", root, "--signature", signature, model

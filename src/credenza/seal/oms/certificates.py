@@ -80,6 +80,15 @@ def check_chain(
         raise UntrustedError(walk.reason)
 
 
+def check_signer(leaf: Certificate, now: dt.datetime) -> None:
+    """Refuse to sign by a certificate that no verifier should take. Raises `InputError`."""
+    try:
+        _check_leaf(leaf)
+        _check_certificate(leaf, now)
+    except (UntrustedError, *_BAD) as e:
+        raise InputError(f"sign: {e}") from e
+
+
 def names(leaf: Certificate) -> tuple[str, ...]:
     """Who the certificate says its owner is: alternative names, then the subject (RFC 4514)."""
     found: list[str] = []

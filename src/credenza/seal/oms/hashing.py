@@ -16,11 +16,13 @@ from credenza.seal.oms.hashes import Hash
 Progress = Callable[[int], None]
 """Is told how many more bytes were read, from any thread."""
 
-_PIECE: Final = 2**20
-_LARGE: Final = 2**26
-"""From here on one BLAKE3 takes every core, in pieces large enough to share out."""
+_PIECE: Final = 2**21
+"""Bytes read at once: few enough to be in the cache when they are hashed, and enough for BLAKE3 to
+share out among the cores. Measured: 4 MiB and more take a quarter more CPU time."""
 
-_LARGE_PIECE: Final = 2**24
+_LARGE: Final = 2**26
+"""From here on one BLAKE3 takes every core."""
+
 _JOB: Final = 8 * 2**20
 _MOST_IN_A_JOB: Final = 64
 
@@ -76,9 +78,8 @@ def _run(root: Path, job: list[Span], hash_: Hash, progress: Progress | None) ->
 def _digest(file: OpenFile, span: Span, hash_: Hash, progress: Progress | None) -> bytes:
     is_large = hash_ is Hash.BLAKE3 and span.stop - span.start >= _LARGE
     hasher = hash_.new(threads=is_large)
-    step = _LARGE_PIECE if is_large else _PIECE
-    for start in range(span.start, span.stop, step):
-        piece = _buffer(min(step, span.stop - start))
+    for start in range(span.start, span.stop, _PIECE):
+        piece = _buffer(min(_PIECE, span.stop - start))
         file.fill(piece, start)
         hasher.update(piece)
         if progress is not None:
@@ -92,6 +93,6 @@ _kept = threading.local()
 def _buffer(size: int) -> memoryview:
     """A buffer that this thread uses over and over, so that it stays in the core's cache."""
     buffer: bytearray | None = getattr(_kept, "buffer", None)
-    if buffer is None or len(buffer) < size:
-        buffer = _kept.buffer = bytearray(max(size, _PIECE))
+    if buffer is None:
+        buffer = _kept.buffer = bytearray(_PIECE)
     return memoryview(buffer)[:size]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,7 @@ from credenza.attest import IN_TOTO, Envelope
 from credenza.errors import InputError
 from credenza.files import write_whole
 from credenza.seal.oms import bundle as bundles
-from credenza.seal.oms import ignoring, keys, listing
+from credenza.seal.oms import certificates, ignoring, keys, listing
 from credenza.seal.oms.hashes import Hash
 from credenza.seal.oms.hashing import Progress, Span, digests
 from credenza.seal.oms.manifest import ONE_FILE, Manifest, Resource, in_order
@@ -29,26 +30,28 @@ def sign(
     key: keys.PrivateKey,
     signature: Path,
     *,
-    certificates: Sequence[x509.Certificate] = (),
+    chain: Sequence[x509.Certificate] = (),
     hash_: Hash = Hash.SHA256,
     shard_size: int | None = None,
     ignore: Collection[str] = (),
     one_file_as_dot: bool = False,
+    now: dt.datetime | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
     """Sign the model at ``path``, a file or a folder, and write the bundle to ``signature``.
 
-    With ``certificates`` (the signer's first, then its issuers) it is signed by a certificate.
+    With a ``chain`` (the signer's first, then its issuers) it is signed by a certificate.
     With ``shard_size`` each file is hashed in pieces of that many bytes. Left out, and listed in
     the signature as left out, are Git's files at the top (section 6.2), our own seal, the
     signature itself, and ``ignore``. A model that is one file is named by its name (section
     6.1.2), or by ``.`` with ``one_file_as_dot``, which is what model-signing 1.1.1 accepts.
 
-    Raises `InputError` where the certificate is not the key's, the model cannot be read, nothing
+    Raises `InputError` where the certificate is not the key's, not for signing code or not valid
+    at ``now``, the model cannot be read, nothing
     would be signed, or a file that loads would be left out; `MalformedError` for a link and
     whatever else may not be in a model. An earlier signature is kept then.
     """
-    material = _material(key, certificates)
+    material = _material(key, chain, now or dt.datetime.now(dt.UTC))
     listing.check_entries(ignore)
     own = (*ignoring.OWN, *listing.inside(path, signature))
     entries = tuple(dict.fromkeys((*ignoring.DEFAULT, *own, *ignore)))
@@ -65,12 +68,15 @@ def sign(
     return manifest
 
 
-def _material(key: keys.PrivateKey, certificates: Sequence[x509.Certificate]) -> bundles.Material:
-    if not certificates:
+def _material(
+    key: keys.PrivateKey, chain: Sequence[x509.Certificate], now: dt.datetime
+) -> bundles.Material:
+    if not chain:
         return bundles.KeyHint(keys.hint(key.public_key()))
-    if certificates[0].public_key() != key.public_key():
+    if chain[0].public_key() != key.public_key():
         raise InputError("sign: the signer's certificate expected first, it is of another key")
-    return bundles.Chain(tuple(c.public_bytes(Encoding.DER) for c in certificates))
+    certificates.check_signer(chain[0], now)
+    return bundles.Chain(tuple(c.public_bytes(Encoding.DER) for c in chain))
 
 
 def _manifest(
