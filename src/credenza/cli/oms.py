@@ -117,6 +117,7 @@ def verify(
 ) -> None:
     """Check a model against its signature, and say who signed it."""
     from credenza.errors import AlteredError
+    from credenza.findings import plain
     from credenza.seal import oms
 
     believed = oms.read_trust(
@@ -147,15 +148,23 @@ def verify(
     count, notes = len({r.path for r in manifest.resources}), verified.report.findings
     if as_json:
         signers = [{"key": s.key, "names": s.names} for s in verified.signers]
-        told = {"digest": manifest.digest, "name": manifest.name, "signers": signers}
-        print_json({**told, "files": count, "unsigned": [str(n) for n in notes]})
+        print_json(
+            {
+                "digest": manifest.digest,
+                "name": manifest.name,
+                "signers": signers,
+                "files": count,
+                "unsigned": [str(n) for n in notes],
+            }
+        )
         return
-    typer.echo(f"verified  {model} ({files(count)}) is what was signed")
-    typer.echo(f"digest    {manifest.digest}")
-    for signer in verified.signers:
-        typer.echo(f"signed    by {signer}")
-    for note in notes:
-        typer.echo(f"note      {note}")
+    told = [
+        f"verified  {model} ({files(count)}) is what was signed",
+        f"digest    {manifest.digest}",
+    ]
+    told += [f"signed    by {signer}" for signer in verified.signers]
+    told += [f"note      {note}" for note in notes]
+    typer.echo("\n".join(map(plain, told)))
 
 
 def _size(model: Path) -> int:

@@ -314,11 +314,38 @@ def test_the_signature_of_another_model(model: Path, signature: Path, tmp_path: 
 def test_no_signature_and_no_model(model: Path, signature: Path, tmp_path: Path) -> None:
     with pytest.raises(UnsealedError, match="no such signature"):
         oms.verify(model, tmp_path / "none.sig", s.TRUST)
-    with pytest.raises(InputError, match="there is none"):
+    with pytest.raises(InputError, match="no such file or folder"):
         oms.verify(tmp_path / "none", signature, s.TRUST)
     os.mkfifo(tmp_path / "fifo.sig")
-    with pytest.raises(UntrustedError, match="a regular file expected"):
+    with pytest.raises(InputError, match="a regular file expected"):
         oms.verify(model, tmp_path / "fifo.sig", s.TRUST)
+    for path in (Path("a\0b"), model):
+        with pytest.raises(InputError):
+            oms.sign(model, s.KEY, path)
+
+
+@pytest.mark.parametrize("target", ["a-c", "../outside"])
+def test_links_that_a_signer_followed(
+    model: Path, tmp_path: Path, public: Path, target: str
+) -> None:
+    """We follow none. On a copy that has files in their place the signature verifies."""
+    (tmp_path / "outside").write_bytes(b"from elsewhere")
+    (model / "link.bin").symlink_to(target)
+    how = theirs.hashing("sha256").set_allow_symlinks(True)
+    theirs.sign(model, tmp_path / "key.pem", tmp_path / "t.sig", how)
+    assert theirs.accepts(model, tmp_path / "t.sig", key=public, how=how)
+    assert _rules(model, tmp_path / "t.sig") == {"artifact.symlink": "link.bin"}
+    copy = shutil.copytree(model, tmp_path / "copy")
+    assert oms.verify(copy, tmp_path / "t.sig", s.TRUST).manifest.allow_symlinks
+
+
+def test_git_files_that_a_signer_signed(model: Path, tmp_path: Path, public: Path) -> None:
+    _write(model / ".gitattributes", b"*.bin filter=lfs")
+    how = theirs.hashing("sha256").set_ignored_paths(paths=[], ignore_git_paths=False)
+    theirs.sign(model, tmp_path / "key.pem", tmp_path / "t.sig", how)
+    assert not oms.verify(model, tmp_path / "t.sig", s.TRUST).report.findings
+    _write(model / ".gitattributes", b"*.bin")
+    assert _rules(model, tmp_path / "t.sig") == {"seal.bytes-altered": ".gitattributes"}
 
 
 def test_what_may_not_be_signed(model: Path, tmp_path: Path) -> None:

@@ -129,3 +129,14 @@ def test_only_the_verifier_makes_a_verified_manifest() -> None:
 def test_trust_that_makes_no_sense(name: str, given: dict[str, list[str]], message: str) -> None:
     with pytest.raises(CredenzaError, match=message):
         oms.read_trust(VECTORS / name, **given)  # type: ignore[arg-type]  # what is tested
+
+
+def test_trust_in_more_than_one_thing(tmp_path: Path) -> None:
+    key, root = (VECTORS / "key.pub").read_bytes(), (VECTORS / "root.pem").read_bytes()
+    for both in (key + key, key + root, root + key):
+        (tmp_path / "both.pem").write_bytes(both)
+        with pytest.raises(CredenzaError, match="one public key, or certificates, expected"):
+            oms.read_trust(tmp_path / "both.pem")
+    for nobody in (oms.KeyTrust, oms.CertificateTrust):
+        with pytest.raises(CredenzaError, match="at least one"):
+            nobody(())

@@ -36,9 +36,9 @@ def compare(
     the files and shards whose bytes differ.
     """
     manifest = verified.manifest
-    own = (*ignoring.OWN, *listing.inside(subject, signature))
     try:
         found = listing.present(subject)
+        own = (*ignoring.OWN, *listing.inside(subject, signature))
         findings = list(_names(manifest, subject, found, own, leave))
         resources = [r for r in manifest.resources if _is_whole(manifest, subject, r, found)]
         spans = [_span(r, subject, found) for r in resources]

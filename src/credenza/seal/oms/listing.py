@@ -34,7 +34,10 @@ def present(subject: Path) -> dict[str, int]:
 
 def inside(subject: Path, signature: Path) -> tuple[str, ...]:
     """The signature's path in the model's folder, as an entry to leave out; none elsewhere."""
-    root, path = os.path.realpath(subject), os.path.realpath(signature)
+    try:
+        root, path = os.path.realpath(subject), os.path.realpath(signature)
+    except ValueError as e:  # a NUL: such a path cannot even be asked for
+        raise InputError(f"{str(signature)!a} cannot be a path: {e}") from e
     if not subject.is_dir() or not path.startswith(root.rstrip(os.sep) + os.sep):
         return ()
     return (os.path.relpath(path, root).replace(os.sep, "/"),)

@@ -53,9 +53,9 @@ def sign(
     """
     material = _material(key, chain, now or dt.datetime.now(dt.UTC))
     listing.check_entries(ignore)
+    found = listing.present(path)
     own = (*ignoring.OWN, *listing.inside(path, signature))
     entries = tuple(dict.fromkeys((*ignoring.DEFAULT, *own, *ignore)))
-    found = listing.present(path)
     manifest = _manifest(path, found, entries, hash_, shard_size, progress)
     if one_file_as_dot and not path.is_dir():
         named = tuple(dataclasses.replace(r, path=ONE_FILE) for r in manifest.resources)
@@ -102,7 +102,8 @@ def _manifest(
         Resource(s.path, s.start, None if shard_size is None else s.stop, digest)
         for s, digest in zip(spans, digests(path, spans, hash_, progress), strict=True)
     ]
-    return Manifest(path.resolve().name, hash_, shard_size, in_order(resources), tuple(entries))
+    name = path.resolve().name or "model"
+    return Manifest(name, hash_, shard_size, in_order(resources), tuple(entries))
 
 
 def _check_shardable(signed: Mapping[str, int], shard_size: int) -> None:

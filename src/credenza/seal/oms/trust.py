@@ -131,7 +131,7 @@ class CertificateTrust:
 def read_trust(
     path: Path, *, identities: Sequence[str] = (), any_identity: bool = False, issuer: str = ""
 ) -> Trust:
-    """Trust from a file: public keys or certificates in PEM, or a Sigstore trusted root (JSON).
+    """Trust from a file: a public key or certificates in PEM, or a Sigstore trusted root (JSON).
 
     Sigstore trust takes one identity and the ``issuer`` that vouches for it; ``sigstore`` instead
     of a file is the public instance. Raises `InputError` for anything else, and for names where
@@ -146,7 +146,10 @@ def read_trust(
         return SigstoreTrust(identities[0], issuer, root)
     data = read_whole(path, limit=_LARGEST_TRUST)
     if b"PRIVATE KEY" in data:
-        raise InputError(f"{path}: public keys or certificates expected, a private key found")
+        raise InputError(f"{path}: a public key or certificates expected, a private key found")
+    keys_in_it = data.count(b"BEGIN PUBLIC KEY")
+    if keys_in_it > 1 or (keys_in_it and b"BEGIN CERTIFICATE" in data):
+        raise InputError(f"{path}: one public key, or certificates, expected, more found")
     if b"BEGIN CERTIFICATE" in data:
         return CertificateTrust(_certificates(data, path), tuple(identities), any_identity)
     if identities or any_identity:

@@ -55,11 +55,10 @@ def verify(
 
     Raises `UnsealedError` where there is no signature, `UntrustedError` where it is damaged or
     not by whom is trusted, `AlteredError` where the model is not what was signed, `InputError`
-    where something cannot be read, `MissingExtraError` for a Sigstore identity without the
-    package ``sigstore``. Nothing is parsed before the signature was checked but the bundle.
+    where something is not there or cannot be read, `MissingExtraError` for a Sigstore identity
+    without the package ``sigstore``. Nothing but the bundle is parsed before its signature was
+    checked.
     """
-    if not path.exists():
-        raise InputError(f"{path}: a model's file or folder expected, there is none")
     listing.check_entries(ignore)
     known = read_signature(signature, trust, now=now)
     leave = Leave(entries=tuple(ignore), unsigned=allow_unsigned_files)
@@ -73,15 +72,17 @@ def read_signature(
 
     Raises as `verify` does, except `AlteredError`.
     """
-    if not signature.exists():
-        raise UnsealedError(
-            f"{signature}: there is no such signature",
-            hint="credenza seal MODEL --key KEY --oms writes one",
-        )
     if now is not None and now.tzinfo is None:
         raise InputError("verify: a time with its zone expected")
     try:
-        bundle = bundles.parse(read_whole(signature, limit=bundles.LARGEST))
+        data = read_whole(signature, limit=bundles.LARGEST)
+    except InputError as e:
+        if isinstance(e.__cause__, FileNotFoundError):
+            hint = "credenza seal MODEL --key KEY --oms writes one"
+            raise UnsealedError(f"{signature}: there is no such signature", hint=hint) from e
+        raise
+    try:
+        bundle = bundles.parse(data)
     except InputError as e:
         raise UntrustedError(f"{signature} is no OMS signature: {e}") from e
     return verified(bundle, trust, now or dt.datetime.now(dt.UTC))
