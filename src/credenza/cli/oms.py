@@ -77,7 +77,7 @@ def seal(model: Path, key: Path, options: SealOptions, log: Path | None, *, as_j
     if options.password_file is not None:
         password = read_whole(options.password_file, limit=4096).rstrip(b"\r\n")
     chain = oms.read_certificates(options.certificate) if options.certificate else ()
-    private = oms.read_private_key(key, password)
+    private = oms.PrivateKey.read(key, password)
     with reading("signing", _size(model)) as progress:
         manifest = oms.sign(
             model,

@@ -23,13 +23,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID as Purpose
 from cryptography.x509.oid import NameOID
 
 from credenza.attest import IN_TOTO, Envelope
-from credenza.seal.oms import CertificateTrust, KeyTrust
+from credenza.seal.oms import CertificateTrust, KeyTrust, PrivateKey
 
 NOW = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 KEY = ec.derive_private_key(1001, ec.SECP256R1())
 OTHER = ec.derive_private_key(1002, ec.SECP256R1())
 ROOT_KEY = ec.derive_private_key(1003, ec.SECP384R1())
 MIDDLE_KEY = ec.derive_private_key(1004, ec.SECP256R1())
+SIGNER = PrivateKey(KEY)
 TRUST = KeyTrust((KEY.public_key(),))
 ANNA = "anna@example.com"
 

@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID as Purpose
 
 from credenza.errors import AlteredError, InputError, MalformedError, UnsealedError, UntrustedError
 from credenza.seal import oms
+from tests.seal.models import KEY as ED25519
 from tests.seal.oms import samples as s
 from tests.seal.oms import theirs
 
@@ -28,7 +29,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def signature(tmp_path: Path, model: Path) -> Path:
-    oms.sign(model, s.KEY, tmp_path / "model.sig")
+    oms.sign(model, s.SIGNER, tmp_path / "model.sig")
     return tmp_path / "model.sig"
 
 
@@ -138,7 +139,7 @@ def test_an_altered_file_is_named_with_both_digests(model: Path, signature: Path
 def test_a_shard_is_named_with_its_bytes(model: Path, tmp_path: Path) -> None:
     (model / "empty").unlink()
     signature = tmp_path / "shards.sig"
-    oms.sign(model, s.KEY, signature, shard_size=1000)
+    oms.sign(model, s.SIGNER, signature, shard_size=1000)
     data = bytearray((model / "weights.bin").read_bytes())
     data[1500] ^= 1
     (model / "weights.bin").write_bytes(data)
@@ -265,7 +266,7 @@ def test_a_signer_is_refused_where_theirs_is_not(
         oms.verify(model, signature, s.CERTIFICATE_TRUST, now=s.NOW)
     assert theirs.accepts(model, signature, issuers=[root])
     with pytest.raises(InputError, match=reason):
-        oms.sign(model, s.KEY, signature, chain=[leaf, s.MIDDLE], now=s.NOW)
+        oms.sign(model, s.SIGNER, signature, chain=[leaf, s.MIDDLE], now=s.NOW)
 
 
 @pytest.mark.parametrize(
@@ -301,13 +302,13 @@ def test_a_model_that_changes_while_it_is_read(model: Path, signature: Path) -> 
     assert [f.found for f in refused.value.report.findings] == ["0 bytes"]
     (model / "late.bin").unlink()
     with pytest.raises(InputError, match="it changed while it was being signed"):
-        oms.sign(model, s.KEY, signature, progress=change)
+        oms.sign(model, s.SIGNER, signature, progress=change)
 
 
 def test_the_signature_of_another_model(model: Path, signature: Path, tmp_path: Path) -> None:
     other = shutil.copytree(model, tmp_path / "other" / "reader")
     (other / "config.json").write_text('{"classes": 11}')
-    oms.sign(other, s.KEY, tmp_path / "other.sig")
+    oms.sign(other, s.SIGNER, tmp_path / "other.sig")
     assert _rules(model, tmp_path / "other.sig") == {"seal.bytes-altered": "config.json"}
 
 
@@ -321,7 +322,7 @@ def test_no_signature_and_no_model(model: Path, signature: Path, tmp_path: Path)
         oms.verify(model, tmp_path / "fifo.sig", s.TRUST)
     for path in (Path("a\0b"), model):
         with pytest.raises(InputError):
-            oms.sign(model, s.KEY, path)
+            oms.sign(model, s.SIGNER, path)
 
 
 @pytest.mark.parametrize("target", ["a-c", "../outside"])
@@ -351,29 +352,38 @@ def test_git_files_that_a_signer_signed(model: Path, tmp_path: Path, public: Pat
 def test_what_may_not_be_signed(model: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.sig"
     with pytest.raises(InputError, match="it is of another key"):
-        oms.sign(model, s.OTHER, out, chain=[s.LEAF])
+        oms.sign(model, oms.PrivateKey(s.OTHER), out, chain=[s.LEAF])
     with pytest.raises(InputError, match=r"'weights\.bin' would be left out of the signature"):
-        oms.sign(model, s.KEY, out, ignore=["weights.bin"])
+        oms.sign(model, s.SIGNER, out, ignore=["weights.bin"])
     with pytest.raises(InputError, match="a path below the model's top expected"):
-        oms.sign(model, s.KEY, out, ignore=["../reader"])
+        oms.sign(model, s.SIGNER, out, ignore=["../reader"])
     (model / ".git").mkdir()
     (model / ".git" / "x.so").touch()
     with pytest.raises(InputError, match=r"'\.git/x\.so' would be left out"):
-        oms.sign(model, s.KEY, out)
+        oms.sign(model, s.SIGNER, out)
     shutil.rmtree(model / ".git")
     (model / "link").symlink_to("a-c")
     with pytest.raises(MalformedError, match="symbolic link"):
-        oms.sign(model, s.KEY, out)
+        oms.sign(model, s.SIGNER, out)
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / ".gitignore").touch()
     with pytest.raises(InputError, match="holds no file to sign"):
-        oms.sign(tmp_path / "bare", s.KEY, out)
+        oms.sign(tmp_path / "bare", s.SIGNER, out)
     assert not out.exists()
+
+
+def test_a_key_of_another_kind_signs_nothing(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="P-256, P-384 or P-521 expected"):
+        oms.sign(model, ED25519, tmp_path / "x.sig")
+    (tmp_path / "ed25519.pem").write_bytes(ED25519.pem)
+    with pytest.raises(InputError, match="P-256, P-384 or P-521 expected") as refused:
+        oms.PrivateKey.read(tmp_path / "ed25519.pem")
+    assert "openssl" in refused.value.hint
 
 
 def test_an_earlier_signature_is_replaced_whole(model: Path, signature: Path) -> None:
     before = signature.read_bytes()
     (model / "link").symlink_to("a-c")
     with pytest.raises(MalformedError):
-        oms.sign(model, s.KEY, signature)
+        oms.sign(model, s.SIGNER, signature)
     assert signature.read_bytes() == before

@@ -44,7 +44,7 @@ def test_their_command_takes_our_signature(
     (model / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     inside = model / "model.sig"
     for where in (inside, signature):
-        oms.sign(model, s.KEY, where, ignore=["model.sig"])
+        oms.sign(model, s.SIGNER, where, ignore=["model.sig"])
     (model / "credenza.seal").write_text("a seal made afterwards")
     for where in (inside, signature):
         done = theirs.command("verify", "key", "--public_key", keys[1], "--signature", where, model)
@@ -55,7 +55,7 @@ def test_their_command_takes_our_signature(
 def test_their_command_takes_our_signature_by_a_certificate(
     model: Path, signature: Path, tmp_path: Path
 ) -> None:
-    oms.sign(model, s.KEY, signature, chain=[s.LEAF, s.MIDDLE], now=s.NOW)
+    oms.sign(model, s.SIGNER, signature, chain=[s.LEAF, s.MIDDLE], now=s.NOW)
     root = s.write_pem(tmp_path / "root.pem", s.ROOT)
     done = theirs.command(
         "verify", "certificate", "--certificate_chain", root, "--signature", signature, model
@@ -77,7 +77,7 @@ def test_their_library_takes_our_signature(
 ) -> None:
     key = ec.derive_private_key(11, curve)
     _, public = s.write_keys(tmp_path, key)
-    oms.sign(model, key, signature, hash_=hash_)
+    oms.sign(model, oms.PrivateKey(key), signature, hash_=hash_)
     assert theirs.accepts(model, signature, key=public, how=theirs.hashing(name))
     oms.verify(model, signature, oms.KeyTrust((key.public_key(),)))
 
@@ -132,11 +132,11 @@ def test_one_file(model: Path, signature: Path, keys: tuple[Path, Path]) -> None
     assert [r.name for r in oms.verify(file, signature, s.TRUST).manifest.resources] == ["."]
     theirs.sign(file, keys[0], signature, theirs.hashing("sha256", 1000))
     oms.verify(file, signature, s.TRUST)
-    manifest = oms.sign(file, s.KEY, signature)
+    manifest = oms.sign(file, s.SIGNER, signature)
     assert [r.name for r in manifest.resources] == ["weights.bin"]
     oms.verify(file, signature, s.TRUST)
     assert not theirs.accepts(file, signature, key=keys[1])
-    oms.sign(file, s.KEY, signature, one_file_as_dot=True)
+    oms.sign(file, s.SIGNER, signature, one_file_as_dot=True)
     oms.verify(file, signature, s.TRUST)
     assert theirs.accepts(file, signature, key=keys[1])
 
@@ -145,7 +145,7 @@ def test_shards_are_written_as_specified(
     model: Path, signature: Path, keys: tuple[Path, Path]
 ) -> None:
     """With the hash's own name; model-signing calls it ``sha256-sharded-1000``, and demands it."""
-    manifest = oms.sign(model, s.KEY, signature, shard_size=1000)
+    manifest = oms.sign(model, s.SIGNER, signature, shard_size=1000)
     names = [r.name for r in manifest.resources if r.path == "weights.bin"]
     assert names == ["weights.bin:0:1000", "weights.bin:1000:2000", "weights.bin:2000:2500"]
     resources = s.statement_of(signature)["predicate"]["resources"]
@@ -155,21 +155,21 @@ def test_shards_are_written_as_specified(
     assert not theirs.accepts(model, signature, key=keys[1], how=how)
     (model / "empty").touch()
     with pytest.raises(InputError, match="'empty' is empty, and shards leave empty files out"):
-        oms.sign(model, s.KEY, signature, shard_size=1000)
+        oms.sign(model, s.SIGNER, signature, shard_size=1000)
 
 
 def test_an_encrypted_key(model: Path, signature: Path, tmp_path: Path) -> None:
     path = tmp_path / "secret.pem"
     secret = BestAvailableEncryption(b"pass word")
     path.write_bytes(s.KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, secret))
-    oms.sign(model, oms.read_private_key(path, b"pass word"), signature)
+    oms.sign(model, oms.PrivateKey.read(path, b"pass word"), signature)
     oms.verify(model, signature, s.TRUST)
     with pytest.raises(InputError, match="is encrypted, and no password was given"):
-        oms.read_private_key(path)
+        oms.PrivateKey.read(path)
     with pytest.raises(InputError, match="and its password expected"):
-        oms.read_private_key(path, b"another")
+        oms.PrivateKey.read(path, b"another")
     with pytest.raises(InputError, match="is not encrypted, and a password was given"):
-        oms.read_private_key(s.write_keys(tmp_path)[0], b"any")
+        oms.PrivateKey.read(s.write_keys(tmp_path)[0], b"any")
     done = theirs.command(
         "sign", "key", "--private_key", path, "--password", "pass word",
         "--signature", tmp_path / "theirs.sig", model,

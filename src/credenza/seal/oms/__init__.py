@@ -6,7 +6,7 @@ What a user types, and where the specification, its widespread tool and we diffe
 from credenza.seal.oms.hashes import Hash
 from credenza.seal.oms.interface import Signer, Trust
 from credenza.seal.oms.keyless import SigstoreTrust
-from credenza.seal.oms.keys import read_private_key
+from credenza.seal.oms.keys import KeySigner, PrivateKey
 from credenza.seal.oms.manifest import Manifest, Resource
 from credenza.seal.oms.signing import SHARD_SIZE, sign
 from credenza.seal.oms.trust import (
@@ -22,8 +22,10 @@ __all__ = [
     "SHARD_SIZE",
     "CertificateTrust",
     "Hash",
+    "KeySigner",
     "KeyTrust",
     "Manifest",
+    "PrivateKey",
     "Resource",
     "Signer",
     "SigstoreTrust",
@@ -31,7 +33,6 @@ __all__ = [
     "VerifiedManifest",
     "VerifiedModel",
     "read_certificates",
-    "read_private_key",
     "read_signature",
     "read_trust",
     "sign",

@@ -27,7 +27,7 @@ SHARD_SIZE: Final = 1_000_000_000
 
 def sign(
     path: Path,
-    key: keys.PrivateKey,
+    signer: keys.KeySigner,
     signature: Path,
     *,
     chain: Sequence[x509.Certificate] = (),
@@ -46,12 +46,12 @@ def sign(
     signature itself, and ``ignore``. A model that is one file is named by its name (section
     6.1.2), or by ``.`` with ``one_file_as_dot``, which is what model-signing 1.1.1 accepts.
 
-    Raises `InputError` where the certificate is not the key's, not for signing code or not valid
-    at ``now``, the model cannot be read, nothing
-    would be signed, or a file that loads would be left out; `MalformedError` for a link and
-    whatever else may not be in a model. An earlier signature is kept then.
+    Raises `InputError` where OMS does not take the key, where the certificate is not the key's,
+    not for signing code or not valid at ``now``, where the model cannot be read, nothing would be
+    signed, or a file that loads would be left out; `MalformedError` for a link and whatever else
+    may not be in a model. An earlier signature is kept then.
     """
-    material = _material(key, chain, now or dt.datetime.now(dt.UTC))
+    material = _material(signer, chain, now or dt.datetime.now(dt.UTC))
     listing.check_entries(ignore)
     found = listing.present(path)
     own = (*ignoring.OWN, *listing.inside(path, signature))
@@ -64,16 +64,17 @@ def sign(
         raise InputError(f"{path}: it changed while it was being signed; nothing written")
     payload = to_payload(manifest)
     message = Envelope(payload, IN_TOTO, ()).signed_bytes
-    write_whole(signature, bundles.write(payload, keys.sign(key, message), material))
+    write_whole(signature, bundles.write(payload, signer.sign(message).sig, material))
     return manifest
 
 
 def _material(
-    key: keys.PrivateKey, chain: Sequence[x509.Certificate], now: dt.datetime
+    signer: keys.KeySigner, chain: Sequence[x509.Certificate], now: dt.datetime
 ) -> bundles.Material:
+    key = keys.load_public_key(signer.public.pem, "sign: the signer's key")
     if not chain:
-        return bundles.KeyHint(keys.hint(key.public_key()))
-    if chain[0].public_key() != key.public_key():
+        return bundles.KeyHint(keys.hint(key))
+    if chain[0].public_key() != key:
         raise InputError("sign: the signer's certificate expected first, it is of another key")
     certificates.check_signer(chain[0], now)
     return bundles.Chain(tuple(c.public_bytes(Encoding.DER) for c in chain))
