@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -175,3 +178,32 @@ def test_an_encrypted_key(model: Path, signature: Path, tmp_path: Path) -> None:
         "--signature", tmp_path / "theirs.sig", model,
     )  # fmt: skip
     assert done.returncode == 1  # why ours is tested
+
+
+MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
+
+
+@pytest.mark.skipif(
+    not MODULE.exists() or shutil.which("softhsm2-util") is None, reason="needs softhsm2"
+)
+def test_what_their_command_signs_with_a_token(
+    model: Path, signature: Path, keys: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Its PKCS #11 method writes what its key method writes."""
+    pytest.importorskip("PyKCS11")
+    (tmp_path / "tokens").mkdir()
+    conf = tmp_path / "softhsm.conf"
+    conf.write_text(f"directories.tokendir = {tmp_path / 'tokens'}\nlog.level = ERROR\n")
+    environment = {"SOFTHSM2_CONF": str(conf)}
+    for line in (
+        "--init-token --free --label bank --pin 1234 --so-pin 5678",
+        f"--import {keys[0]} --token bank --pin 1234 --label release --id 0A",
+    ):
+        command = ["softhsm2-util", *line.split()]
+        subprocess.run(command, check=True, capture_output=True, env=os.environ | environment)
+    uri = f"pkcs11:token=bank;object=release?pin-value=1234&module-path={MODULE}"
+    done = theirs.command(
+        "sign", "pkcs11-key", "--pkcs11_uri", uri, "--signature", signature, model, **environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(oms.verify(model, signature, s.TRUST).signers) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import warnings
@@ -16,10 +17,11 @@ with warnings.catch_warnings():
 package: Any = model_signing  # its public functions are not all typed
 
 
-def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Its command line."""
     line = [sys.executable, "-m", "model_signing", *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, check=False)
+    full = os.environ | environment
+    return subprocess.run(line, capture_output=True, text=True, check=False, env=full)
 
 
 def hashing(algorithm: str, shard_size: int | None = None) -> Any:
