@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID as Purpose
 
-from credenza.errors import UntrustedError
+from credenza.errors import InputError, UntrustedError
 from credenza.seal import oms
 from tests.seal.oms import samples as s
 
@@ -243,6 +243,10 @@ def test_a_certificate_of_ones_own_may_be_trusted_itself(signature: Path) -> Non
     _read(signature, [own], oms.CertificateTrust((own,)))
     with pytest.raises(UntrustedError, match="not among the trusted"):
         _read(signature, [own], ANY)
+    with pytest.raises(UntrustedError, match="signed by another"):
+        _read(signature, [own], oms.CertificateTrust((own,), ("CN=bob",)))
+    with pytest.raises(InputError, match="both given"):
+        oms.CertificateTrust((own,), ("CN=bob",), any_identity=True)
     server = s.certificate("anna", s.KEY, "anna", s.KEY, s.CA, s.SIGNS, SERVER)
     with pytest.raises(UntrustedError, match="codeSigning expected"):
         _read(signature, [server], oms.CertificateTrust((server,)))

@@ -86,9 +86,9 @@ class CertificateTrust:
     """Trust in issuers, or in a signer's own certificate, and in whom they may vouch for.
 
     ``identities`` are the names that a signer may have, each whole: an e-mail address, a URI or a
-    DNS name of the certificate's alternative names, or its subject as RFC 4514 spells it. A
-    certificate that is itself among ``anchors`` needs no name. With ``any_identity`` whoever
-    holds a certificate for signing from these issuers is believed.
+    DNS name of the certificate's alternative names, or its subject as RFC 4514 spells it. Where
+    none is given, only a certificate that is itself among ``anchors`` is believed; with
+    ``any_identity`` whoever holds a certificate for signing from these issuers is.
     """
 
     anchors: tuple[x509.Certificate, ...]
@@ -98,6 +98,8 @@ class CertificateTrust:
     def __post_init__(self) -> None:
         if not self.anchors:
             raise InputError("trust: at least one certificate expected, none given")
+        if self.identities and self.any_identity:
+            raise InputError("trust: identities or any identity expected, both given")
 
     def vouch(self, bundle: bundles.Bundle, now: dt.datetime) -> Vouched:
         if not isinstance(bundle.material, bundles.Chain):
@@ -115,12 +117,14 @@ class CertificateTrust:
         return Vouched((Signer(keys.key_id(key), names),), unchecked)
 
     def _check_identity(self, leaf: x509.Certificate, names: Sequence[str]) -> None:
-        if self.any_identity or leaf in self.anchors or set(self.identities) & set(names):
+        if self.any_identity or set(self.identities) & set(names):
             return
         found = ascii(", ".join(names))
         if self.identities:
             expected = ascii(", ".join(self.identities))
             raise UntrustedError(f"signed by another (expected {expected}, found {found})")
+        if leaf in self.anchors:
+            return
         raise UntrustedError(
             f"signed by {found}, and it was not said who may sign",
             hint="name the signer with --identity NAME; --any-identity believes anybody whom "
