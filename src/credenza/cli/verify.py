@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from credenza.cli import oms as oms_verb
 from credenza.cli.console import (
     AsJson,
     Log,
@@ -25,14 +26,36 @@ def verify(
     trust: Annotated[
         Path, typer.Option("--trust", metavar="FILE.pub", help="The public key of who may seal.")
     ],
+    oms: Annotated[
+        Path | None,
+        typer.Option("--oms", metavar="FILE", help="A signature of OpenSSF Model Signing."),
+    ] = None,
+    identity: oms_verb.Identity = None,
+    any_identity: oms_verb.AnyIdentity = False,
+    issuer: oms_verb.Issuer = "",
+    ignore: oms_verb.Ignore = None,
+    allow_unsigned_files: oms_verb.AllowUnsigned = False,
     log: Log = None,
     as_json: AsJson = False,
 ) -> None:
     """Check that a model is exactly what a trusted key sealed."""
     from credenza.attest import Trust
-    from credenza.errors import AlteredError
+    from credenza.errors import AlteredError, InputError
     from credenza.seal import check, read_seal
 
+    if oms is not None:
+        options = oms_verb.VerifyOptions(
+            signature=oms,
+            identities=identity or [],
+            any_identity=any_identity,
+            issuer=issuer,
+            ignore=ignore or [],
+            allow_unsigned_files=allow_unsigned_files,
+        )
+        oms_verb.verify(model, trust, options, log, as_json=as_json)
+        return
+    if identity or any_identity or issuer or ignore or allow_unsigned_files:
+        raise InputError("verify: an option that needs --oms was given without it")
     verified = read_seal(model, Trust.read(trust))
     total = sum(file.size for file in verified.value.seal.files)
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from credenza.attest import Trust, Verified
+from credenza.errors import InputError
 from credenza.seal.contents import Sealed, VerifiedBytes
 from credenza.seal.reading import Progress
 from credenza.seal.signing import read_seal

@@ -1,0 +1,1 @@
+{"mediaType":"\ud800"}
