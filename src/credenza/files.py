@@ -25,7 +25,7 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = T
                 path.hardlink_to(aside)  # unlike a rename, it fails where the name is taken
         finally:
             aside.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError as e:
         raise InputError(f"{path} exists already, and is kept") from e
     except OSError as e:
@@ -68,7 +68,8 @@ def _name(handle: int, path: Path) -> None:
         os.close(folder)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable. Raises `OSError`."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -18,6 +18,7 @@ from credenza.cli.console import (
     reading,
     record,
 )
+from credenza.cli.log import LogKey, Threshold, Witnesses, check_logged
 
 
 def verify(
@@ -25,6 +26,13 @@ def verify(
     trust: Annotated[
         Path, typer.Option("--trust", metavar="FILE.pub", help="The public key of who may seal.")
     ],
+    receipt: Annotated[
+        Path | None,
+        typer.Option("--receipt", metavar="FILE", help="Proof that the seal is in a ledger."),
+    ] = None,
+    log_key: LogKey = None,
+    witness: Witnesses = None,
+    threshold: Threshold = None,
     log: Log = None,
     as_json: AsJson = False,
 ) -> None:
@@ -34,6 +42,8 @@ def verify(
     from credenza.seal import check, read_seal
 
     verified = read_seal(model, Trust.read(trust))
+    if receipt is not None:
+        check_logged(receipt, model, verified.value.seal.root.hex(), log_key, witness, threshold)
     total = sum(file.size for file in verified.value.seal.files)
     try:
         with reading("verifying", total) as progress:
