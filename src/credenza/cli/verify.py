@@ -38,10 +38,12 @@ def verify(
 ) -> None:
     """Check that a model is exactly what a trusted key sealed."""
     from credenza.attest import Trust
-    from credenza.errors import AlteredError
+    from credenza.errors import AlteredError, InputError
     from credenza.seal import check, read_seal
 
     verified = read_seal(model, Trust.read(trust))
+    if receipt is None and (log_key is not None or witness or threshold is not None):
+        raise InputError("--log-key, --witness, --threshold: --receipt FILE expected beside them")
     if receipt is not None:
         check_logged(receipt, model, verified.value.seal.root.hex(), log_key, witness, threshold)
     total = sum(file.size for file in verified.value.seal.files)

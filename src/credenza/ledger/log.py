@@ -51,11 +51,10 @@ class Ledger:
     """
 
     def __init__(self, storage: Storage, vkey: VerifierKey, key: SigningKey | None = None) -> None:
-        if key is not None and key.verifier != vkey:
-            raise InputError(f"ledger: the key of {vkey} expected, that of {key.verifier} given")
         self._storage = storage
         self._policy = Policy(vkey)
         self._key = key
+        self._key_file: Path | None = None  # read when it is needed: readers may not read it
         self._view: View | None = None
         self._mutex = threading.Lock()
         self._group = Group(self._commit)
@@ -119,9 +118,9 @@ class Ledger:
                 f"{path}: a ledger's folder expected, there is none",
                 hint=f"credenza log new {path} --origin example.com/models",
             )
-        if key is None and private.exists():
-            key = SigningKey.read(private)
-        return cls(Folder(path), vkey or VerifierKey.read(public), key)
+        ledger = cls(Folder(path), vkey or VerifierKey.read(public), key)
+        ledger._key_file = private
+        return ledger
 
     @property
     def vkey(self) -> VerifierKey:
@@ -193,7 +192,7 @@ class Ledger:
         return prove_consistency(view.tree.node, size, checkpoint.size)
 
     def cosigned(self, note: Note) -> bool:
-        """Add the signatures on ``note`` to the checkpoint; false where that is a newer one by now."""
+        """Add the signatures on ``note`` to the checkpoint; false if there is a newer one now."""
         with contextlib.suppress(ConflictError), self._storage.writing():
             view = self._fresh()
             if view.note.text != note.text:
@@ -204,10 +203,17 @@ class Ledger:
         return False
 
     def _signer(self) -> SigningKey:
+        if self._key is None and self._key_file is not None and self._key_file.exists():
+            self._key = SigningKey.read(self._key_file)
         if self._key is None:
             raise InputError(
                 f"{self._storage.name}: the log's key is needed to append, there is none",
                 hint="it lies beside the ledger as LEDGER.key, where the log was made",
+            )
+        if self._key.verifier != self.vkey:
+            raise InputError(
+                f"{self._storage.name}: the key of {self.vkey} expected, that of "
+                f"{self._key.verifier} found"
             )
         return self._key
 

@@ -79,6 +79,6 @@ class Note:
         return "\n".join([self.text, *map(str, self.signatures), ""]).encode()
 
     def joined(self, more: tuple[NoteSignature, ...]) -> Note:
-        """The note with those of ``more`` that it does not have yet."""
-        new = tuple(s for s in dict.fromkeys(more) if s not in self.signatures)
-        return Note(self.text, self.signatures + new)
+        """The note with ``more``: of several by one key the last is kept, in the first's place."""
+        merged = {(s.name, s.key_id): s for s in (*self.signatures, *more)}
+        return Note(self.text, tuple(merged.values()))

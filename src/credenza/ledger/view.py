@@ -76,13 +76,13 @@ class View:
     def entries(self, bundle: int) -> tuple[bytes, ...]:
         """The entries of a bundle, each checked against the tree."""
         width = min(WIDTH, self.checkpoint.size - bundle * WIDTH)
-        path = tile_path("entries", bundle, width)
+        path = needed = tile_path("entries", bundle, width)
         data = self.storage.read(path, LARGEST_BUNDLE)
         if data is None and width < WIDTH:  # the full one may have taken its place meanwhile
             path = tile_path("entries", bundle)
             data = self.storage.read(path, LARGEST_BUNDLE)
         if data is None:
-            raise refusals.missing(self.storage.name, path)
+            raise refusals.missing(self.storage.name, needed)
         try:
             entries = parse_entry_bundle(data)
         except InputError as e:
