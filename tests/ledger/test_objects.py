@@ -5,15 +5,14 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.store import LocalStore, MemoryStore
 
 from credenza.errors import AlteredError, ConflictError, InputError
 from credenza.ledger import Checkpoint, Ledger, Policy, Receipt, check_receipt
 from credenza.ledger.objects import Objects
 from tests.ledger.logs import KEY, ORIGIN, act
-
-obstore = pytest.importorskip("obstore")
-from obstore.store import LocalStore, MemoryStore  # noqa: E402  after it is known to be there
 
 
 def names(store: MemoryStore) -> set[str]:
@@ -72,7 +71,7 @@ def test_writers_that_race_do_not_fork_it() -> None:
 
 
 def test_what_was_committed_is_finished_by_the_next_writer() -> None:
-    """A writer that dies between the two conditional puts has not acknowledged, and may have won."""
+    """A writer that dies between the two conditional puts has acknowledged nothing, and has won."""
     store = MemoryStore()
     ledger = Ledger.create(Objects(store), ORIGIN, KEY)
     ledger.append(act(0))

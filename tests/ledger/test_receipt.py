@@ -75,7 +75,7 @@ def test_a_wrong_line_by_a_witness_is_refused_whatever_the_threshold(ledger: Led
 def test_the_logs_own_signature_is_always_needed(ledger: Ledger) -> None:
     receipt = cosigned(ledger, *WITNESSES)
     alone = Note(receipt.checkpoint.text, receipt.checkpoint.signatures[1:])
-    with pytest.raises(UntrustedError, match="no signature by example.com/log"):
+    with pytest.raises(UntrustedError, match=r"no signature by example\.com/log"):
         check_receipt(Receipt(3, receipt.proof, alone), act(3), Policy(ledger.vkey, VKEYS))
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, final
 
@@ -15,11 +15,11 @@ from credenza.ledger.note import LARGEST_NOTE
 from credenza.ledger.storage import CHECKPOINT
 
 if TYPE_CHECKING:
-    from obstore import PutMode
+    from obstore import ObjectMeta, PutMode, UpdateVersion
     from obstore.store import ObjectStore
 
 COMMITTED = "committed"
-_LARGEST_COMMITTED = LARGEST_NOTE + 65  # a digest in hex and a line feed before it
+_LARGEST_COMMITTED = LARGEST_NOTE + 33  # a batch's name and a line feed before it
 _LARGEST_STAGED = 2**40
 _TRIES = 16
 
@@ -39,7 +39,7 @@ class Objects:
         self._obstore = obstore
         self._store = store
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self.name = self._prefix or "object store"
+        self.name = self._prefix.rstrip("/") or "object store"
 
     def read(self, path: str, limit: int) -> bytes | None:
         found = self._get(path, limit)
@@ -61,12 +61,15 @@ class Objects:
         before = self._get(COMMITTED, _LARGEST_COMMITTED)
         if (before and before[0].partition(b"\n")[2]) != replacing:
             raise ConflictError(f"{self.name}: the checkpoint is not the one that was read")
-        staged = _pack(files)
-        digest = hashlib.sha256(staged).hexdigest()
-        self._put(f"staging/{digest}", staged, "overwrite")
-        won = f"{digest}\n".encode() + checkpoint
-        if not self._put(COMMITTED, won, before[1] if before else "create"):
-            raise ConflictError(f"{self.name}: another writer was faster")
+        batch = os.urandom(16).hex()
+        self._put(f"staging/{batch}", _pack(files), "overwrite")
+        mine = f"{batch}\n".encode() + checkpoint
+        if not self._put(COMMITTED, mine, before[1] if before else "create"):
+            # A put that was tried twice over a bad line may have won the first time.
+            now = self._get(COMMITTED, _LARGEST_COMMITTED)
+            if now is None or now[0] != mine:
+                self._delete(f"staging/{batch}")
+                raise ConflictError(f"{self.name}: another writer was faster")
         self._finish()
 
     def discard(self, folder: str) -> None:
@@ -78,19 +81,19 @@ class Objects:
             committed = self._get(COMMITTED, _LARGEST_COMMITTED)
             if committed is None:
                 return
-            digest, _, checkpoint = committed[0].partition(b"\n")
+            name, _, checkpoint = committed[0].partition(b"\n")
+            batch = f"staging/{name.decode(errors='replace')}"
             shown = self._get(CHECKPOINT, LARGEST_NOTE)
             if shown and shown[0] == checkpoint:
                 return
             again = self._get(COMMITTED, _LARGEST_COMMITTED)
-            staged = self._get(f"staging/{digest.decode()}", _LARGEST_STAGED)
+            staged = self._get(batch, _LARGEST_STAGED)
             if again != committed or staged is None:
                 continue  # others finished it, and went on
             for path, data in _unpack(staged[0]):
                 self._put(path, data, "overwrite")
             if self._put(CHECKPOINT, checkpoint, shown[1] if shown else "create"):
-                with self._talking(CHECKPOINT):
-                    self._obstore.delete(self._store, f"{self._prefix}staging/{digest.decode()}")
+                self._delete(batch)
         raise ConflictError(f"{self.name}: other writers were faster, {_TRIES} times")
 
     def _get(self, path: str, limit: int) -> tuple[bytes, PutMode] | None:
@@ -99,9 +102,8 @@ class Objects:
         with self._talking(path), contextlib.suppress(FileNotFoundError):
             found = self._obstore.get(self._store, self._prefix + path)
             if found.meta["size"] > limit:
-                raise InputError(f"{self.name}{path}: at most {limit} bytes expected, more found")
-            version: PutMode = {"e_tag": found.meta["e_tag"], "version": found.meta["version"]}
-            result = bytes(found.bytes()), version
+                raise InputError(f"{self.name}/{path}: at most {limit} bytes expected, more found")
+            result = bytes(found.bytes()), _version(found.meta)
         return result
 
     def _put(self, path: str, data: bytes, mode: PutMode) -> bool:
@@ -115,6 +117,10 @@ class Objects:
                 return False
         return True
 
+    def _delete(self, path: str) -> None:
+        with self._talking(path), contextlib.suppress(FileNotFoundError):
+            self._obstore.delete(self._store, self._prefix + path)
+
     @contextlib.contextmanager
     def _talking(self, path: str) -> Iterator[None]:
         try:
@@ -123,7 +129,17 @@ class Objects:
             raise
         except Exception as e:  # a store's errors are of many types, some without a common root
             what = str(e).partition("\n")[0]
-            raise InputError(f"{self.name}{path}: the object store says: {what}") from e
+            raise InputError(f"{self.name}/{path}: the object store says: {what}") from e
+
+
+def _version(meta: ObjectMeta) -> UpdateVersion:
+    """What a store knows a version by; not every store has both."""
+    version: UpdateVersion = {}
+    if meta["e_tag"] is not None:
+        version["e_tag"] = meta["e_tag"]
+    if meta["version"] is not None:
+        version["version"] = meta["version"]
+    return version
 
 
 def _pack(files: Mapping[str, bytes]) -> bytes:

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import http.server
 import os
+import re
 import socket
 import threading
 import time
@@ -31,6 +32,7 @@ from credenza.ledger.witness import ADD_CHECKPOINT, LARGEST_REQUEST, SIZE_TYPE, 
 
 _PATIENCE = 10.0  # seconds for a whole request
 _MOST_AT_ONCE = 64
+_LENGTH = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send(_no(HTTPStatus.NOT_FOUND, f"POST {ADD_CHECKPOINT} is what there is"))
             return
         length = self.headers.get("Content-Length", "")
-        if not length.isascii() or not length.isdigit() or int(length) > LARGEST_REQUEST:
+        if not _LENGTH.fullmatch(length) or int(length) > LARGEST_REQUEST:
             self.close_connection = True
             too_long = f"a length of at most {LARGEST_REQUEST} bytes expected"
             self._send(_no(HTTPStatus.BAD_REQUEST, too_long))
