@@ -100,7 +100,7 @@ def test_what_was_done_is_recorded(sealed: Path, run: Run) -> None:
     shown = run("log", "show", ledger)
     assert [line.split()[2] for line in shown.out.splitlines()] == ["verified", "refused"]
     assert "2 entries" in run("log", "verify", ledger).out
-    part = ledger / "content" / "000" / "001"
+    part = ledger / "content" / "000.p" / "001"
     part.write_bytes(part.read_bytes().replace(b"refused", b"adopted"))
     assert run("log", "verify", ledger).code == 1
 

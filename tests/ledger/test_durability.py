@@ -128,10 +128,10 @@ def test_the_checkpoint_is_renamed_after_all_else_is_synced(
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(Path, "replace", renamed)
-    storage.commit({"tile/0/000": b"a", "content/000/000": b"b"}, b"new", replacing=b"old")
+    storage.commit({"tile/0/000": b"a", "content/000.p/000": b"b"}, b"new", replacing=b"old")
 
-    assert set(done[:2]) == {"sync /tile/0/000", "sync /content/000/000"}
-    folders = {"sync /tile/0", "sync /tile", "sync /content/000", "sync /content", "sync "}
+    assert set(done[:2]) == {"sync /tile/0/000", "sync /content/000.p/000"}
+    folders = {"sync /tile/0", "sync /tile", "sync /content/000.p", "sync /content", "sync "}
     assert set(done[2:-3]) == folders
     assert done[-3:] == ["sync checkpoint", "rename checkpoint", "sync "]
 

@@ -181,7 +181,7 @@ def test_a_missing_ledger_is_named_with_what_makes_it(path: Path) -> None:
 def test_contents_may_be_deleted_and_nothing_else(path: Path) -> None:
     receipts = filled(path, 300)
     ledger = Ledger.open(path)
-    (path / "content/000/003").unlink()  # the batch of entries 3 to 5
+    (path / "content/000.p/003").unlink()  # the batch of entries 3 to 5
     checked = ledger.verify(*receipts)
 
     assert (checked.kept, checked.not_kept) == (297, 3)
@@ -268,8 +268,8 @@ def test_a_missing_file_is_named(path: Path, file: str, expected: str) -> None:
         ("tile/entries/000.p/4", lambda d: d[:-3], "ledger.malformed"),
         ("tile/entries/000.p/4", lambda d: d + b"\0\0", "ledger.malformed"),
         ("tile/entries/000.p/4", lambda d: d[77:] + d[:77], "ledger.entry-altered"),
-        ("content/000/000", lambda d: d.replace(b"Ada", b"Eve"), "ledger.content-altered"),
-        ("content/000/000", lambda d: d + b"\0", "ledger.malformed"),
+        ("content/000.p/000", lambda d: d.replace(b"Ada", b"Eve"), "ledger.content-altered"),
+        ("content/000.p/000", lambda d: d + b"\0", "ledger.malformed"),
         ("checkpoint", lambda d: d + b"\n", "ledger.malformed"),
     ],
 )
@@ -367,7 +367,7 @@ def test_a_writer_refuses_to_extend_what_is_altered(path: Path) -> None:
 
 def test_what_a_killed_writer_left_is_not_seen_and_overwritten(path: Path) -> None:
     filled(path)
-    for left in ("tile/0/000.p/5", "tile/entries/000.p/5", "content/000/004", "content/001/000"):
+    for left in ("tile/0/000.p/5", "tile/entries/000.p/5", "content/000.p/004", "content/001"):
         (path / left).parent.mkdir(exist_ok=True, parents=True)
         (path / left).write_bytes(b"half of a batc")
     ledger = Ledger.open(path)

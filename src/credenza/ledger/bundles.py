@@ -54,9 +54,10 @@ def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
     return f"tile/{level}/{index_path(index)}{partial}"
 
 
-def content_folder(bundle: int) -> str:
-    """Where the content parts of a bundle are."""
-    return f"content/{index_path(bundle)}"
+def content_path(bundle: int, first: int = 0, count: int = WIDTH) -> str:
+    """Where a part of a bundle's contents is: ``count`` of them from the ``first`` on."""
+    whole = f"content/{index_path(bundle)}"
+    return whole if count == WIDTH else f"{whole}.p/{first:03d}"
 
 
 def _records(data: bytes, prefix: int, what: str) -> Iterator[bytes]:

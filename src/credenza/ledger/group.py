@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -14,9 +14,9 @@ R = TypeVar("R")
 @dataclass(slots=True, eq=False)
 class _Job(Generic[T, R]):
     items: Sequence[T]
-    results: Sequence[R] | None = None
+    results: Sequence[R] = ()
     error: BaseException | None = None
-    done: threading.Event = field(default_factory=threading.Event)
+    done: bool = False
 
 
 class Group(Generic[T, R]):
@@ -29,22 +29,23 @@ class Group(Generic[T, R]):
     def __init__(self, commit: Callable[[Sequence[T]], Sequence[R]]) -> None:
         self._commit = commit
         self._waiting: list[_Job[T, R]] = []
-        self._queue = threading.Lock()
-        self._turn = threading.Lock()
+        self._busy = False
+        self._changed = threading.Condition()
 
     def submit(self, items: Sequence[T]) -> Sequence[R]:
         """The results for ``items``, which are committed together."""
         job = _Job[T, R](items)
-        with self._queue:
+        with self._changed:
             self._waiting.append(job)
-        with self._turn:
-            if not job.done.is_set():  # nobody did it while we waited for our turn
-                with self._queue:
-                    jobs, self._waiting = self._waiting, []
-                self._work(jobs)
+            self._changed.wait_for(lambda: job.done or not self._busy)
+            mine = not job.done  # nobody did it, and nobody is at work: this thread is next
+            if mine:
+                self._busy = True
+                jobs, self._waiting = self._waiting, []
+        if mine:
+            self._work(jobs)
         if job.error is not None:
             raise job.error
-        assert job.results is not None  # noqa: S101  a job is done with results or an error
         return job.results
 
     def _work(self, jobs: Sequence[_Job[T, R]]) -> None:
@@ -54,9 +55,12 @@ class Group(Generic[T, R]):
             results = self._commit([item for job in jobs for item in job.items])
         except BaseException as e:  # noqa: BLE001  handed to each thread that waits for it
             error = e
-        at = 0
-        for job in jobs:
-            job.error = error
-            job.results = results[at : at + len(job.items)]
-            at += len(job.items)
-            job.done.set()
+        with self._changed:
+            at = 0
+            for job in jobs:
+                job.error = error
+                job.results = results[at : at + len(job.items)]
+                job.done = True
+                at += len(job.items)
+            self._busy = False
+            self._changed.notify_all()

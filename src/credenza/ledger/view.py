@@ -13,7 +13,7 @@ from credenza.ledger.bundles import (
     LARGEST_BUNDLE,
     LARGEST_PART,
     WIDTH,
-    content_folder,
+    content_path,
     parse_content_part,
     parse_entry_bundle,
     tile_path,
@@ -113,15 +113,18 @@ class View:
     def _contents(self, bundle: int, leaves: list[Leaf]) -> dict[int, Content]:
         """Those contents of a bundle that were kept, each checked against its entry."""
         kept = {}
-        folder = content_folder(bundle)
-        for name in self.storage.names(folder):
-            if not _PART.fullmatch(name) or int(name) >= len(leaves):
+        folder = f"{content_path(bundle)}.p"
+        parts = [(content_path(bundle), 0)] if len(leaves) == WIDTH else []
+        parts += [
+            (f"{folder}/{n}", int(n)) for n in self.storage.names(folder) if _PART.fullmatch(n)
+        ]
+        for path, first in parts:
+            if first >= len(leaves):
                 continue  # what a killed writer left, or another checkpoint has
-            path = f"{folder}/{name}"
             data = self.storage.read(path, LARGEST_PART) or b""
             try:
                 part = parse_content_part(data)
-                for i, content in enumerate(part[: len(leaves) - int(name)], int(name)):
+                for i, content in enumerate(part[: len(leaves) - first], first):
                     if content is not None:
                         self._check(path, bundle * WIDTH + i, leaves[i], content)
                         kept[i] = leaves[i].content(content)

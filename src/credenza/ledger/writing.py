@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from credenza.ledger.bundles import WIDTH, content_folder, content_part, entry_bundle, tile_path
+from credenza.ledger.bundles import WIDTH, content_part, content_path, entry_bundle, tile_path
 from credenza.ledger.content import Leaf
 from credenza.ledger.tiles import Tree
 from credenza.ledger.tree import leaf_hash
@@ -23,8 +23,8 @@ def files_of(view: View, items: Sequence[tuple[Leaf, bytes]]) -> tuple[Tree, dic
         stop = min(at + WIDTH - offset, len(items))
         whole = before + entries[at:stop]
         files[tile_path("entries", bundle, len(whole))] = entry_bundle(whole)
-        contents = content_part([content for _, content in items[at:stop]])
-        files[f"{content_folder(bundle)}/{offset:03d}"] = contents
+        contents = [content for _, content in items[at:stop]]
+        files[content_path(bundle, offset, stop - at)] = content_part(contents)
         at, before = stop, []
     return tree, files
 
