@@ -25,6 +25,10 @@ class InputError(CredenzaError):
     """What was asked for cannot be done: no such path, an empty folder, a bad setting."""
 
 
+class ConflictError(CredenzaError):
+    """Somebody else changed what was to be changed, in between. Nothing was; try again."""
+
+
 class MissingExtraError(CredenzaError):
     """An optional part is needed and not installed."""
 

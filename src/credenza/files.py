@@ -30,7 +30,7 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = T
                 path.hardlink_to(aside)  # unlike a rename, it fails where the name is taken
         finally:
             aside.unlink(missing_ok=True)
-        _sync(path.parent)
+        sync_folder(path.parent)
     except FileExistsError as e:
         raise InputError(f"{path} exists already, and is kept") from e
     except OSError as e:
@@ -132,6 +132,15 @@ def _name(handle: int, path: Path) -> None:
         os.link(f"/proc/self/fd/{handle}", path.name, dst_dir_fd=folder, follow_symlinks=True)
     finally:
         os.close(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable. Raises `OSError`."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def read_whole(path: Path, *, limit: int, owner_only: bool = False) -> bytes:

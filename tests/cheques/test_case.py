@@ -16,7 +16,7 @@ from credenza.cheques.page import Played
 from credenza.cheques.reader import Training
 from credenza.cheques.stage import Silence
 from credenza.errors import AlteredError, InputError
-from credenza.ledger import Ledger
+from credenza.ledger import Entry, Ledger
 from credenza.seal import verify
 
 SIZE = Size(cheques=40, forged=12, trusted=450, training=Training(steps=60, batch=128))
@@ -82,7 +82,9 @@ def test_what_is_left_can_be_verified_and_refused(out: Path) -> None:
     with pytest.raises(AlteredError) as refused:
         verify(out / "deployed" / "reader", trust)
     assert refused.value.report.findings[0].where.rows == (2, 5)
-    actions = [entry.action for entry in Ledger.open(out / "ledger")]
+    acts = [record.content for record in Ledger.open(out / "ledger")]
+    actions = [act.action for act in acts if isinstance(act, Entry)]
+    assert len(actions) == len(acts)
     assert actions[:2] == ["sealed", "refused"]
     assert actions[-1] == "restored"
 

@@ -90,14 +90,18 @@ def test_an_altered_model_exits_with_one_and_says_where(sealed: Path, run: Run) 
 
 def test_what_was_done_is_recorded(sealed: Path, run: Run) -> None:
     ledger = sealed.parent / "ledger"
+    done = run("verify", sealed, "--trust", _trust(sealed), "--log", ledger)
+    assert done.code == 2
+    assert f"hint: credenza log new {ledger}" in done.err
+    assert run("log", "new", ledger, "--origin", "example.com/models").code == 0
     assert run("verify", sealed, "--trust", _trust(sealed), "--log", ledger).code == 0
     (sealed / "extra").touch()
     assert run("verify", sealed, "--trust", _trust(sealed), "--log", ledger).code == 1
     shown = run("log", "show", ledger)
-    assert [line.split()[1] for line in shown.out.splitlines()] == ["verified", "refused"]
+    assert [line.split()[2] for line in shown.out.splitlines()] == ["verified", "refused"]
     assert "2 entries" in run("log", "verify", ledger).out
-    data = ledger.read_bytes()
-    ledger.write_bytes(data.replace(b"refused", b"adopted"))
+    part = ledger / "content" / "000.p" / "001"
+    part.write_bytes(part.read_bytes().replace(b"refused", b"adopted"))
     assert run("log", "verify", ledger).code == 1
 
 

@@ -1,36 +1,41 @@
 from __future__ import annotations
 
-import resource
-import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from credenza.errors import AlteredError, CredenzaError, InputError, MalformedError, UntrustedError
-from credenza.ledger import Entry, Head, Ledger, Receipt, check_consistency
-from credenza.ledger.tree import head_of, leaf_hash
+from credenza.errors import (
+    AlteredError,
+    CredenzaError,
+    InputError,
+    MalformedError,
+    UntrustedError,
+)
+from credenza.ledger import (
+    Checkpoint,
+    Ledger,
+    Note,
+    Policy,
+    Receipt,
+    SigningKey,
+    check_consistency,
+    check_receipt,
+)
+from credenza.ledger.tree import EMPTY
+from tests.ledger.logs import KEY, ORIGIN, act, copied, envelope, filled
 
-# Appends entries of one actor, and prints the index and root of each one that is acknowledged.
+# Appends acts of one actor, and prints the index of each one that is acknowledged.
 _WRITER = """
 import sys
-from credenza.ledger import Entry, Ledger
+from credenza.ledger import Ledger
+from tests.ledger.logs import act
 ledger = Ledger.open(sys.argv[1])
 for i in range(int(sys.argv[3])):
-    entry = Entry(time="2026-11-23T21:30:00Z", action="sealed", root="", actor=sys.argv[2],
-                  detail=(("n", str(i)),))
-    receipt = ledger.append(entry)
-    print(i, receipt.index, receipt.head.root.hex(), flush=True)
+    print(ledger.append(act(i, sys.argv[2])).index, flush=True)
 """
-
-
-def entry(actor: str = "Ada", n: int = 0) -> Entry:
-    detail = (("n", str(n)),)
-    return Entry(
-        time="2026-11-23T21:30:00Z", action="sealed", root="0f" * 32, actor=actor, detail=detail
-    )
 
 
 @pytest.fixture
@@ -38,55 +43,75 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger"
 
 
-def filled(path: Path, size: int = 4) -> list[Receipt]:
-    ledger = Ledger.open(path)
-    return [ledger.append(entry(n=i)) for i in range(size)]
-
-
-def writer(path: Path, actor: str, count: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", _WRITER, str(path), actor, str(count)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def place_of(error: CredenzaError) -> int | None:
-    """The byte that a refusal names."""
+def rule(error: CredenzaError) -> str:
     if isinstance(error, AlteredError):
-        return error.report.findings[0].where.start
+        return error.report.findings[0].rule
     assert isinstance(error, MalformedError)
-    return error.finding.where.start
+    return error.finding.rule
+
+
+def head(ledger: Ledger) -> Checkpoint:
+    return Checkpoint.parse(ledger.checkpoint().text)
 
 
 def test_what_was_appended_is_read_in_order(path: Path) -> None:
-    receipts = filled(path)
-
-    assert list(Ledger.open(path)) == [entry(n=i) for i in range(4)]
-    assert [r.index for r in receipts] == [0, 1, 2, 3]
-    assert Ledger.open(path).verify(*receipts) == receipts[-1].head
-
-
-def test_the_head_is_the_merkle_tree_head_over_the_entries(path: Path) -> None:
-    filled(path)
-
-    assert Ledger.open(path).head() == head_of([leaf_hash(bytes(entry(n=i))) for i in range(4)])
-
-
-def test_a_receipt_proves_its_entry_and_no_other(path: Path) -> None:
-    for i, receipt in enumerate(filled(path, 9)):
-        receipt.check(entry(n=i))
-        with pytest.raises(UntrustedError):
-            receipt.check(entry(n=i + 1))
-
-
-def test_an_entry_is_proved_under_a_later_head(path: Path) -> None:
-    filled(path, 9)
+    receipts = filled(path, 9)
     ledger = Ledger.open(path)
 
-    receipt = ledger.prove(2)
+    assert [r.content for r in ledger] == [envelope(n) if n % 3 == 2 else act(n) for n in range(9)]
+    assert [r.index for r in receipts] == [r.index for r in ledger] == list(range(9))
+    assert [r.index for r in ledger.records(3, 6)] == [3, 4, 5]
+    assert [r.leaf.kind for r in ledger.records(1, 3)] == ["act", "envelope"]
+    checked = ledger.verify(*receipts)
+    assert (checked.checkpoint.size, checked.kept, checked.not_kept) == (9, 9, 0)
 
-    receipt.check(entry(n=2))
-    assert receipt.head == ledger.head()
+
+@pytest.mark.parametrize("size", [255, 256, 257, 513, 600])
+def test_logs_of_several_bundles(path: Path, size: int) -> None:
+    receipts = filled(path, size)
+
+    checked = Ledger.open(path).verify(*receipts)
+
+    assert (checked.checkpoint.size, checked.kept) == (size, size)
+    assert [r.index for r in Ledger.open(path).records(250, 260)] == list(
+        range(250, min(260, size))
+    )
+
+
+def test_a_new_ledger_is_empty(path: Path) -> None:
+    ledger = Ledger.create(path, ORIGIN)
+
+    assert list(ledger) == []
+    assert head(ledger).head == EMPTY
+    assert ledger.verify().checkpoint.size == 0
+    assert ledger.append_many([]) == []
+    with pytest.raises(InputError, match="entry 0 to -1 expected"):
+        ledger.prove(0)
+
+
+def test_a_receipt_proves_its_content_and_no_other(path: Path) -> None:
+    receipts = filled(path, 9)
+    policy = Policy(Ledger.open(path).vkey)
+
+    for n, receipt in enumerate(receipts):
+        content = envelope(n) if n % 3 == 2 else act(n)
+        assert check_receipt(receipt, content, policy).size >= n
+        for other in (act(n + 1), envelope(n + 1)):
+            with pytest.raises(UntrustedError, match="inclusion"):
+                check_receipt(receipt, other, policy)
+
+
+def test_an_entry_is_proved_under_a_later_and_an_earlier_checkpoint(path: Path) -> None:
+    receipts = filled(path, 9)
+    ledger = Ledger.open(path)
+
+    assert ledger.prove(2).checkpoint == ledger.checkpoint()
+    check_receipt(ledger.prove(2), envelope(2), Policy(ledger.vkey))
+    assert ledger.prove(2, receipts[2].checkpoint) == receipts[2]
     with pytest.raises(InputError, match="entry 0 to 8 expected, 9 given"):
         ledger.prove(9)
+    with pytest.raises(InputError, match="entry 0 to 2 expected, 3 given"):
+        ledger.prove(3, receipts[2].checkpoint)
 
 
 def test_a_later_head_is_proved_to_extend_an_earlier_one(path: Path) -> None:
@@ -94,186 +119,328 @@ def test_a_later_head_is_proved_to_extend_an_earlier_one(path: Path) -> None:
     ledger = Ledger.open(path)
 
     for receipt in receipts:
-        head, proof = ledger.prove_consistency(receipt.head.size)
-        check_consistency(receipt.head, head, proof)
+        old = Checkpoint.parse(receipt.checkpoint.text)
+        proof = ledger.prove_consistency(old.size)
+        check_consistency(old.head, head(ledger).head, proof)
     with pytest.raises(InputError, match="size 0 to 9 expected"):
         ledger.prove_consistency(10)
 
 
-def test_a_new_ledger_is_empty_and_has_the_empty_head(path: Path) -> None:
+def test_the_checkpoint_is_signed_by_the_key_beside_the_ledger(path: Path) -> None:
+    filled(path)
+    other = SigningKey.new(ORIGIN)
+
+    with pytest.raises(UntrustedError, match="no signature by"):
+        Ledger.open(path, other.verifier).verify()
+    path.with_name("ledger.vkey").write_text(f"{other.verifier}\n")
+    with pytest.raises(UntrustedError, match="no signature by"):
+        Ledger.open(path).verify()
+    with pytest.raises(InputError, match="the key of"):
+        Ledger.open(path).append(act())
+
+
+def test_without_the_key_a_ledger_is_read_and_not_written(path: Path) -> None:
+    filled(path)
+    path.with_name("ledger.key").unlink()
     ledger = Ledger.open(path)
 
-    assert list(ledger) == []
-    assert ledger.verify() == head_of([])
+    assert ledger.verify().checkpoint.size == 4
+    with pytest.raises(InputError, match="the log's key is needed to append"):
+        ledger.append(act())
+    assert ledger.verify().checkpoint.size == 4
 
 
-def test_every_flipped_bit_is_refused_at_its_entry(path: Path) -> None:
+def test_no_ledger_is_made_over_another(path: Path) -> None:
     filled(path)
-    data = path.read_bytes()
-    lines = data.splitlines(keepends=True)
-    starts = [sum(map(len, lines[:i])) for i in range(len(lines))]
+    before = path.with_name("ledger.key").read_bytes()
 
-    for at in range(len(data)):
-        for bit in range(8):
-            path.write_bytes(data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :])
-            with pytest.raises((AlteredError, MalformedError)) as refused:
+    with pytest.raises(InputError, match="File exists"):
+        Ledger.create(path, ORIGIN)
+    assert Ledger.open(path).verify().checkpoint.size == 4
+    assert path.with_name("ledger.key").read_bytes() == before
+    copied(path, "other.folder")
+    (path.with_name("key-alone.key")).touch()
+    with pytest.raises(InputError, match="exists already"):
+        Ledger.create(path.with_name("key-alone"), ORIGIN)
+    assert not path.with_name("key-alone").exists()
+
+
+@pytest.mark.parametrize("origin", ["", "a b", "a+b", "a\nb", "a\u202eb"])
+def test_an_origin_that_is_no_keys_name_is_refused(path: Path, origin: str) -> None:
+    with pytest.raises(InputError, match="key name"):
+        Ledger.create(path, origin)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_missing_ledger_is_named_with_what_makes_it(path: Path) -> None:
+    with pytest.raises(InputError, match="there is none") as refused:
+        Ledger.open(path)
+    assert "credenza log new" in refused.value.hint
+
+
+def test_contents_may_be_deleted_and_nothing_else(path: Path) -> None:
+    receipts = filled(path, 300)
+    ledger = Ledger.open(path)
+    (path / "content/000.p/003").unlink()  # the batch of entries 3 to 5
+    checked = ledger.verify(*receipts)
+
+    assert (checked.kept, checked.not_kept) == (297, 3)
+    assert [r.index for r in ledger if r.content is None] == [3, 4, 5]
+    ledger.append(act(300))
+    assert ledger.verify(*receipts).checkpoint.size == 301
+
+
+def test_partial_tiles_are_deleted_when_the_full_one_is_there(path: Path) -> None:
+    filled(path, 255)
+    assert (path / "tile/0/000.p").is_dir()
+
+    Ledger.open(path).append(act())
+
+    files = {str(p.relative_to(path)) for p in path.rglob("*") if p.is_file()}
+    assert {f for f in files if f.startswith("tile")} == {
+        "tile/0/000",
+        "tile/1/000.p/1",
+        "tile/entries/000",
+    }
+
+
+def test_a_reader_of_an_earlier_checkpoint_goes_on(path: Path) -> None:
+    filled(path, 255)
+    earlier = (path / "checkpoint").read_bytes()
+    Ledger.open(path).append_many([act(n) for n in range(300)])
+    (path / "checkpoint").write_bytes(earlier)
+
+    assert Ledger.open(path).verify().checkpoint.size == 255
+
+
+def test_every_flipped_byte_is_refused_or_does_not_matter(path: Path) -> None:
+    receipts = filled(path, 7)
+    whole = Ledger.open(path).verify(receipts[-1])
+    needed = ("checkpoint", "tile/0/000.p/7", "tile/entries/000.p/7", "content/")
+    files = [p for p in sorted(path.rglob("*")) if p.is_file()]
+
+    for file in files:
+        name, data = str(file.relative_to(path)), file.read_bytes()
+        for at in range(len(data)):
+            file.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+            if name.startswith(needed):
+                with pytest.raises((AlteredError, MalformedError, UntrustedError)):
+                    Ledger.open(path).verify(receipts[-1])
+            else:  # a partial tile or bundle of an earlier checkpoint
+                assert Ledger.open(path).verify(receipts[-1]) == whole
+        file.write_bytes(data)
+    assert len(files) > len(needed)
+
+
+def test_every_flipped_byte_of_full_tiles_and_bundles_is_refused(path: Path) -> None:
+    filled(path, 257)
+    for name, step in (("tile/0/000", 701), ("tile/entries/000", 997), ("tile/1/000.p/1", 5)):
+        data = (path / name).read_bytes()
+        for at in range(0, len(data), step):
+            (path / name).write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+            with pytest.raises((AlteredError, MalformedError)):
                 Ledger.open(path).verify()
-            assert place_of(refused.value) == max(start for start in starts if start <= at)
+        (path / name).write_bytes(data)
 
 
 @pytest.mark.parametrize(
-    ("order", "position"),
-    [((0, 2, 1, 3), 1), ((1, 2, 3), 0), ((0, 1, 3), 2), ((0, 1, 1, 2, 3), 2), ((3, 2, 1, 0), 0)],
+    ("file", "expected"),
+    [
+        ("checkpoint", "ledger.missing"),
+        ("tile/0/000.p/4", "ledger.missing"),
+        ("tile/entries/000.p/4", "ledger.missing"),
+    ],
 )
-def test_entries_removed_repeated_or_reordered_are_refused(
-    path: Path, order: tuple[int, ...], position: int
-) -> None:
+def test_a_missing_file_is_named(path: Path, file: str, expected: str) -> None:
     filled(path)
-    header, *lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(header + b"".join(lines[i] for i in order))
+    (path / file).unlink()
 
-    with pytest.raises(AlteredError, match=f"entry {position} is not the one"):
+    with pytest.raises(AlteredError, match=file) as refused:
+        Ledger.open(path).verify()
+    assert rule(refused.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil", "expected"),
+    [
+        ("tile/0/000.p/4", lambda d: d[:-32], "ledger.tile-altered"),
+        ("tile/0/000.p/4", lambda d: d + d[:32], "ledger.tile-altered"),
+        ("tile/entries/000.p/4", lambda d: d[:-3], "ledger.malformed"),
+        ("tile/entries/000.p/4", lambda d: d + b"\0\0", "ledger.malformed"),
+        ("tile/entries/000.p/4", lambda d: d[77:] + d[:77], "ledger.entry-altered"),
+        ("content/000.p/000", lambda d: d.replace(b"Ada", b"Eve"), "ledger.content-altered"),
+        ("content/000.p/000", lambda d: d + b"\0", "ledger.malformed"),
+        ("checkpoint", lambda d: d + b"\n", "ledger.malformed"),
+    ],
+)
+def test_what_is_wrong_is_said(path: Path, file: str, spoil: object, expected: str) -> None:
+    filled(path)
+    assert callable(spoil)
+    (path / file).write_bytes(spoil((path / file).read_bytes()))
+
+    with pytest.raises((AlteredError, MalformedError)) as refused:
+        Ledger.open(path).verify()
+    assert rule(refused.value) == expected
+
+
+def test_a_link_is_not_followed(path: Path) -> None:
+    filled(path)
+    checkpoint = path / "checkpoint"
+    checkpoint.rename(path.with_name("elsewhere"))
+    checkpoint.symlink_to(path.with_name("elsewhere"))
+
+    with pytest.raises(InputError, match="cannot be read"):
         Ledger.open(path).verify()
 
 
-def test_entries_cut_off_the_end_show_against_a_receipt(path: Path) -> None:
+def test_a_rollback_shows_against_a_receipt_a_checkpoint_and_the_same_object(path: Path) -> None:
     receipts = filled(path)
-    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    old = copied(path, "old")
     ledger = Ledger.open(path)
+    last = ledger.append(act(9))
+    for file in (path / "checkpoint", path / "tile", path / "content"):
+        subprocess.run(["rm", "-r", file], check=True)
+        subprocess.run(["cp", "-r", old / file.name, file], check=True)
 
-    assert ledger.verify(*receipts[:3]).size == 3
-    with pytest.raises(AlteredError, match=r"4 entries .* found 3 entries"):
-        ledger.verify(receipts[3])
+    assert Ledger.open(path).verify(*receipts).checkpoint.size == 4
+    for check in (
+        lambda: Ledger.open(path).verify(last),
+        lambda: Ledger.open(path).verify(last.checkpoint),
+        ledger.verify,
+        lambda: ledger.append(act(10)),
+    ):
+        with pytest.raises(AlteredError, match="fewer entries") as refused:
+            check()
+        assert rule(refused.value) == "ledger.rolled-back"
 
 
-def test_a_history_written_anew_shows_against_a_receipt(path: Path) -> None:
-    receipts = filled(path)
-    path.unlink()
-    forged = Ledger.open(path)
-    for i in range(6):
-        forged.append(entry(n=100 if i == 1 else i))
+def test_a_history_written_anew_shows_against_receipts_and_the_same_object(path: Path) -> None:
+    receipts = filled(path, 6)
+    fork = copied(path, "fork")
+    seen = Ledger.open(path)
+    seen.verify()
+    subprocess.run(["rm", "-r", fork], check=True)
+    key = SigningKey.read(path.with_name("ledger.key"))
+    anew = Ledger.create(fork, ORIGIN, key)
+    anew.append_many([act(100 if n == 1 else n) for n in range(8)])
 
-    assert forged.verify(receipts[0]).size == 6
+    assert anew.verify(receipts[0]).checkpoint.size == 8
     for receipt in receipts[1:]:
-        with pytest.raises(AlteredError) as refused:
-            forged.verify(receipt)
-        assert refused.value.report.findings[0].rule == "ledger.rolled-back"
+        with pytest.raises(AlteredError, match="another history") as refused:
+            anew.verify(receipt)
+        assert rule(refused.value) == "ledger.forked"
+    for name in ("checkpoint", "tile", "content"):
+        subprocess.run(["rm", "-r", path / name], check=True)
+        subprocess.run(["cp", "-r", fork / name, path / name], check=True)
+    for check in (seen.verify, lambda: seen.append(act())):
+        with pytest.raises(AlteredError, match="another history"):
+            check()
 
 
-def test_a_torn_line_is_reported_by_readers_and_cut_by_the_writer(path: Path) -> None:
-    receipts = filled(path)
-    whole = path.read_bytes()
-    torn = whole[:-10]
-    path.write_bytes(torn)
-    ledger = Ledger.open(path)
-
-    with pytest.raises(MalformedError, match="entry 3, the last, was not written") as refused:
-        ledger.verify()
-    assert refused.value.finding.rule == "ledger.torn"
-    with pytest.raises(MalformedError, match="not written"):
-        list(ledger)
-    assert path.read_bytes() == torn
-
-    receipt = ledger.append(entry(n=9))
-
-    assert [e.action for e in ledger] == ["sealed"] * 3 + ["recovered", "sealed"]
-    assert receipt.index == 4
-    assert ledger.verify(*receipts[:3], receipt).size == 5
-    with pytest.raises(AlteredError):  # an acknowledged entry that is torn was tampered with
-        ledger.verify(receipts[3])
-
-
-@pytest.mark.parametrize("size", [1, 40, 70, 200])
-def test_garbage_behind_the_last_line_is_torn_too(path: Path, size: int) -> None:
+def test_a_checkpoint_of_another_log_is_no_earlier_one(path: Path) -> None:
     filled(path)
-    with path.open("ab") as file:
-        file.write(bytes(size))
+    other = Ledger.create(path.with_name("other"), "example.com/other")
 
-    Ledger.open(path).append(entry())
-
-    assert Ledger.open(path).verify().size == 6
+    with pytest.raises(UntrustedError, match="no signature by"):
+        Ledger.open(path).verify(other.checkpoint())
 
 
-@pytest.mark.parametrize("data", [b"", b"credenza ledger v2\n", b"credenza ledger v1"])
-def test_another_file_is_neither_read_nor_written(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
+def test_a_checkpoint_under_the_logs_key_and_another_origin_is_refused(path: Path) -> None:
+    filled(path)
+    key = SigningKey.read(path.with_name("ledger.key"))
+    text = (path / "checkpoint").read_text().split("\n\n")[0].replace(ORIGIN, "other") + "\n"
+    (path / "checkpoint").write_bytes(bytes(Note(text, (key.sign(text),))))
 
-    with pytest.raises(MalformedError, match="the header is not in the ledger's format"):
+    with pytest.raises(UntrustedError, match=r"of log 'example[.]com/log' expected, 'other' found"):
         Ledger.open(path).verify()
-    with pytest.raises(MalformedError, match="the header is not in the ledger's format"):
-        Ledger.open(path).append(entry())
-    assert path.read_bytes() == data
 
 
-def test_a_writer_refuses_to_extend_what_changed_under_it(path: Path) -> None:
+def test_a_writer_refuses_to_extend_what_is_altered(path: Path) -> None:
+    filled(path)
+    data = (path / "tile/entries/000.p/4").read_bytes()
+    (path / "tile/entries/000.p/4").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+    with pytest.raises((AlteredError, MalformedError)):
+        Ledger.open(path).append(act(4))
+    assert not (path / "tile/entries/000.p/5").exists()
+
+
+def test_what_a_killed_writer_left_is_not_seen_and_overwritten(path: Path) -> None:
+    filled(path)
+    for left in ("tile/0/000.p/5", "tile/entries/000.p/5", "content/000.p/004", "content/001"):
+        (path / left).parent.mkdir(exist_ok=True, parents=True)
+        (path / left).write_bytes(b"half of a batc")
+    ledger = Ledger.open(path)
+
+    assert ledger.verify().checkpoint.size == 4
+    receipt = ledger.append(act(4))
+    assert ledger.verify(receipt).kept == 5
+
+
+def test_threads_share_batches(path: Path) -> None:
+    ledger = Ledger.create(path, ORIGIN)
+    receipts: list[Receipt] = []
+
+    def work(actor: str) -> None:
+        receipts.extend(ledger.append(act(n, actor)) for n in range(25))
+
+    threads = [threading.Thread(target=work, args=(f"t{i}",)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(r.index for r in receipts) == list(range(200))
+    assert ledger.verify(*receipts).kept == 200
+    sizes = {Checkpoint.parse(r.checkpoint.text).size for r in receipts}
+    assert len(sizes) < 200  # so some were written together
+    contents = [r.content for r in ledger]
+    for i in range(8):
+        mine = [act(n, f"t{i}") for n in range(25)]
+        assert [c for c in contents if c in mine] == mine
+
+
+def test_an_error_of_a_batch_reaches_each_of_its_threads(path: Path) -> None:
     filled(path)
     ledger = Ledger.open(path)
-    ledger.append(entry(n=4))
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[:-1]))
+    (path / "checkpoint").unlink()
+    errors: list[CredenzaError] = []
 
-    with pytest.raises(AlteredError, match="entry 4 is not the one"):
-        ledger.append(entry(n=5))
-    assert path.read_bytes() == b"".join(lines[:-1])
+    def work() -> None:
+        try:
+            ledger.append(act())
+        except CredenzaError as e:
+            errors.append(e)
 
-
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="missing"):
-        Ledger.open(tmp_path / "missing" / "ledger")
-
-
-def test_a_full_disk_leaves_the_old_state(path: Path) -> None:
-    receipts = filled(path)
-    before = path.read_bytes()
-    limit = f"""
-import resource, signal
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) + 50}, {resource.RLIM_INFINITY}))
-"""
-    command = [sys.executable, "-c", limit + _WRITER, str(path), "Bob", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-
-    assert "InputError" in done.stderr
-    assert "cannot be written" in done.stderr
-    assert done.stdout == ""
-    assert path.read_bytes() == before
-    assert Ledger.open(path).verify(*receipts) == receipts[-1].head
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [rule(e) for e in errors] == ["ledger.missing"] * 4
 
 
-def test_acknowledged_entries_survive_kill_9(path: Path) -> None:
-    rng = np.random.default_rng(11)
-    acknowledged: dict[int, str] = {}
-    for run in range(20):
-        process = writer(path, f"run {run}", 1_000_000)
-        assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(int(rng.integers(1, 30)))]
-        process.send_signal(signal.SIGKILL)
-        lines += process.stdout.read().splitlines(keepends=True)
-        process.stdout.close()
-        process.wait()
-        for line in lines:
-            if line.endswith("\n"):
-                _, index, root = line.split()
-                acknowledged[int(index)] = root
-
-    ledger = Ledger.open(path)
-    ledger.append(entry())  # cuts what the last one may have left unfinished
-    receipts = [Receipt(i, Head(i + 1, bytes.fromhex(r)), ()) for i, r in acknowledged.items()]
-    assert len(receipts) >= 20
-    assert ledger.verify(*receipts).size > max(acknowledged)
-
-
-def test_two_writers_do_not_fork_it(path: Path) -> None:
-    writers = [writer(path, actor, 60) for actor in ("Ada", "Bob")]
-    printed = [process.communicate()[0].split("\n")[:-1] for process in writers]
-
-    receipts = [
-        Receipt(int(index), Head(int(index) + 1, bytes.fromhex(root)), ())
-        for lines in printed
-        for _, index, root in map(str.split, lines)
+def test_two_processes_do_not_fork_it(path: Path) -> None:
+    Ledger.create(path, ORIGIN)
+    command = [sys.executable, "-c", _WRITER, str(path)]
+    writers = [
+        subprocess.Popen([*command, actor, "40"], stdout=subprocess.PIPE, text=True)
+        for actor in ("Ada", "Bob")
     ]
-    assert sorted(r.index for r in receipts) == list(range(120))
-    assert Ledger.open(path).verify(*receipts).size == 120
+    printed = [process.communicate()[0].split() for process in writers]
+
+    assert sorted(int(index) for lines in printed for index in lines) == list(range(80))
+    ledger = Ledger.open(path)
+    assert ledger.verify().kept == 80
+    contents = [r.content for r in ledger]
     for actor in ("Ada", "Bob"):
-        mine = [e.detail[0][1] for e in Ledger.open(path) if e.actor == actor]
-        assert mine == [str(i) for i in range(60)]
+        mine = [act(n, actor) for n in range(40)]
+        assert [c for c in contents if c in mine] == mine
+
+
+def test_a_key_of_another_log_is_refused(path: Path) -> None:
+    filled(path)
+    with pytest.raises(InputError, match="the key of"):
+        Ledger.open(path, key=KEY).append(act())
+    with pytest.raises(InputError, match="a key named"):
+        Ledger.create(path.with_name("b"), "example.com/b", KEY)

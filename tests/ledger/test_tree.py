@@ -1,8 +1,8 @@
-"""Against the known tree of certificate-transparency-go and RFC 6962 itself."""
+"""Against the known tree of certificate-transparency, RFC 6962 itself, and C2SP's example."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from credenza.errors import UntrustedError
 from credenza.ledger import Head, check_consistency, check_inclusion
 from credenza.ledger.tree import (
-    Frontier,
+    EMPTY,
     head_of,
     leaf_hash,
     node_hash,
     prove_consistency,
     prove_inclusion,
 )
+from tests.ledger import reference
 
 # certificate-transparency, C++ test data "merkle_tree_test": leaves, and the root after each
 _LEAVES = [
@@ -52,21 +53,18 @@ def leaves_of(size: int) -> list[bytes]:
     return [leaf_hash(bytes([i])) for i in range(size)]
 
 
-def reference(leaves: list[bytes]) -> bytes:
-    """MTH, word for word from RFC 6962 section 2.1."""
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    split = 1
-    while 2 * split < len(leaves):
-        split *= 2
-    return node_hash(reference(leaves[:split]), reference(leaves[split:]))
+def nodes_of(leaves: list[bytes]) -> Callable[[int, int], bytes]:
+    """The hashes of the complete subtrees over ``leaves``."""
+    return lambda height, i: reference.root(leaves[i << height : (i + 1) << height])
+
+
+def head(leaves: list[bytes]) -> Head:
+    return Head(len(leaves), reference.root(leaves))
 
 
 @pytest.mark.parametrize("size", range(9))
 def test_known_roots(size: int) -> None:
-    assert head_of(_LEAVES[:size]) == Head(size, bytes.fromhex(_ROOTS[size]))
+    assert head_of(nodes_of(_LEAVES), size) == Head(size, bytes.fromhex(_ROOTS[size]))
 
 
 @pytest.mark.parametrize(
@@ -84,60 +82,52 @@ def test_known_roots(size: int) -> None:
     ],
 )
 def test_known_inclusion_proofs(index: int, size: int, proof: str) -> None:
-    assert b"".join(prove_inclusion(_LEAVES[:size], index)).hex() == proof
+    assert b"".join(prove_inclusion(nodes_of(_LEAVES), index, size)).hex() == proof
 
 
 @given(sizes)
 def test_root_is_that_of_the_recursive_definition(size: int) -> None:
-    assert head_of(leaves_of(size)).root == reference(leaves_of(size))
+    assert head_of(nodes_of(leaves_of(size)), size) == head(leaves_of(size))
 
 
 @given(sizes, st.data())
 def test_inclusion_is_proved_for_the_leaf_and_place_alone(size: int, data: st.DataObject) -> None:
     leaves = leaves_of(size)
     index = data.draw(st.integers(0, size - 1))
-    proof = prove_inclusion(leaves, index)
-    head = head_of(leaves)
+    proof = prove_inclusion(nodes_of(leaves), index, size)
+    root = head(leaves)
 
-    check_inclusion(head, index, leaves[index], proof)
+    assert proof == reference.path(index, leaves)
+    check_inclusion(root, index, leaves[index], proof)
 
     other = data.draw(st.integers(-2, size + 2).filter(lambda i: i != index))
     wrong: list[tuple[Head, int, bytes, tuple[bytes, ...]]] = [
-        (head, other, leaves[index], proof),
-        (head, index, leaf_hash(b"other"), proof),
-        (head, index, leaves[index], (*proof, bytes(32))),
+        (root, other, leaves[index], proof),
+        (root, index, leaf_hash(b"other"), proof),
+        (root, index, leaves[index], (*proof, bytes(32))),
         (Head(size, bytes(32)), index, leaves[index], proof),
     ]
     if proof:
-        wrong.append((head, index, leaves[index], proof[:-1]))
+        wrong.append((root, index, leaves[index], proof[:-1]))
     for arguments in wrong:
         with pytest.raises(UntrustedError, match="inclusion of entry"):
             check_inclusion(*arguments)
-
-
-@given(sizes)
-def test_the_frontier_proves_the_leaf_that_comes_next(size: int) -> None:
-    leaves = leaves_of(size)
-    frontier = Frontier()
-    for leaf in leaves[:-1]:
-        frontier = frontier.append(leaf)
-
-    assert frontier.proof_of_next == prove_inclusion(leaves, size - 1)
 
 
 @given(sizes, st.data())
 def test_consistency_is_proved_for_a_beginning_alone(size: int, data: st.DataObject) -> None:
     leaves = leaves_of(size)
     old = data.draw(st.integers(0, size))
-    proof = prove_consistency(leaves, old)
-    before, after = head_of(leaves[:old]), head_of(leaves)
+    proof = prove_consistency(nodes_of(leaves), old, size)
+    before, after = head(leaves[:old]), head(leaves)
 
+    assert proof == reference.proof(old, leaves)
     check_consistency(before, after, proof)
 
     wrong = [
         (Head(old, bytes(32)), after, proof),
         (before, after, (*proof, bytes(32))),
-        (head_of([*leaves, leaf_hash(b"more")]), after, proof),
+        (head([*leaves, leaf_hash(b"more")]), after, proof),
     ]
     if proof:
         wrong += [
@@ -148,3 +138,22 @@ def test_consistency_is_proved_for_a_beginning_alone(size: int, data: st.DataObj
     for arguments in wrong:
         with pytest.raises(UntrustedError, match="consistency"):
             check_consistency(*arguments)
+
+
+def test_two_logs_without_entries_are_one() -> None:
+    check_consistency(EMPTY, EMPTY, ())
+    with pytest.raises(UntrustedError, match="consistency"):
+        check_consistency(EMPTY, Head(0, bytes(32)), ())
+
+
+def test_the_example_of_c2sp_merkle_tree() -> None:
+    a, b, c, d, e, f, g = leaves = leaves_of(7)
+    h, i, j = node_hash(a, b), node_hash(c, d), node_hash(e, f)
+    k, m = node_hash(h, i), node_hash(j, g)
+    nodes = nodes_of(leaves)
+
+    assert head_of(nodes, 7).root == node_hash(k, m)
+    paths = {0: (b, i, m), 3: (c, h, m), 4: (f, g, k), 6: (j, k)}
+    assert {at: prove_inclusion(nodes, at, 7) for at in paths} == paths
+    proofs = {3: (c, d, h, m), 4: (m,), 6: (j, g, k)}
+    assert {size: prove_consistency(nodes, size, 7) for size in proofs} == proofs

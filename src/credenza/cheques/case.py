@@ -95,7 +95,7 @@ def _open_bank(folder: Path, digits: Digits, size: Size, seed: int, stage: Stage
         day=_day(digits, size.cheques, seed, stage),
         key=key,
         trust=Trust((key.public,)),
-        ledger=Ledger.open(folder / "ledger"),
+        ledger=Ledger.create(folder / "ledger", "bank.example/ledger"),
         size=size,
         seed=seed,
     )

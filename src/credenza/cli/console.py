@@ -33,6 +33,20 @@ def record(log: Path | None, action: str, *, root: str, actor: str, **detail: st
         Ledger.open(log).append(Entry.now(action, root=root, actor=actor, **detail))
 
 
+def record_seal(log: Path, seal: Path, receipt: Path | None, *, root: str, key: str) -> None:
+    """Add the seal in that file to the ledger, and who made it; write the seal's receipt."""
+    from credenza.attest import Envelope
+    from credenza.files import read_whole, write_whole
+    from credenza.ledger import Entry, Ledger
+    from credenza.ledger.content import LARGEST_CONTENT
+
+    sealed = Envelope.parse(read_whole(seal, limit=LARGEST_CONTENT))
+    act = Entry.now("sealed", root=root, actor=operator(), seal=str(seal), key=key)
+    proved, _ = Ledger.open(log).append_many([sealed, act])
+    if receipt is not None:
+        write_whole(receipt, bytes(proved))
+
+
 def files(count: int) -> str:
     """How many files, in words."""
     return f"{count} file{'' if count == 1 else 's'}"

@@ -30,6 +30,10 @@ def seal(
     ignore: oms_verb.Ignore = None,
     one_file_as_dot: oms_verb.AsDot = False,
     log: Log = None,
+    receipt: Annotated[
+        Path | None,
+        typer.Option("--receipt", metavar="FILE", help="With --log: write proof that it is in it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Seal a model: name every byte of it, and sign that."""

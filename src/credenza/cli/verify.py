@@ -19,6 +19,7 @@ from credenza.cli.console import (
     reading,
     record,
 )
+from credenza.cli.log import LogKey, Threshold, Witnesses, check_logged
 
 
 def verify(
@@ -57,6 +58,10 @@ def verify(
     if identity or any_identity or issuer or ignore or allow_unsigned_files:
         raise InputError("verify: an option that needs --oms was given without it")
     verified = read_seal(model, Trust.read(trust))
+    if receipt is None and (log_key is not None or witness or threshold is not None):
+        raise InputError("--log-key, --witness, --threshold: --receipt FILE expected beside them")
+    if receipt is not None:
+        check_logged(receipt, model, verified.value.seal.root.hex(), log_key, witness, threshold)
     total = sum(file.size for file in verified.value.seal.files)
     try:
         with reading("verifying", total) as progress:

@@ -1,313 +1,262 @@
-"""The ledger: one file, one line an entry, each line with the root of the tree up to it."""
+"""The ledger: append to it, read it, prove what is in it."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
-import io
-import os
+import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from credenza.errors import AlteredError, InputError, MalformedError
-from credenza.files import write_whole
-from credenza.findings import Finding, Report, Severity, Where
-from credenza.ledger.entry import Entry
-from credenza.ledger.tree import (
-    Frontier,
-    Head,
-    check_inclusion,
-    head_of,
-    leaf_hash,
-    prove_consistency,
-    prove_inclusion,
-)
+from credenza.errors import ConflictError, InputError
+from credenza.files import sync_folder
+from credenza.ledger import refusals
+from credenza.ledger.checkpoint import Checkpoint
+from credenza.ledger.content import Content, Leaf, spelled
+from credenza.ledger.group import Group
+from credenza.ledger.keys import SigningKey, VerifierKey, key_paths
+from credenza.ledger.note import LARGEST_NOTE, Note
+from credenza.ledger.receipt import Policy, Receipt
+from credenza.ledger.storage import CHECKPOINT, Folder, Storage
+from credenza.ledger.tree import EMPTY, prove_consistency, prove_inclusion
+from credenza.ledger.view import Record, View
+from credenza.ledger.writing import files_of, outgrown
 
-_HEADER = b"credenza ledger v1\n"
-_ROOT_DIGITS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Proof that an entry stood at ``index`` when ``head`` was the head of the ledger."""
-
-    index: int
-    head: Head
-    proof: tuple[bytes, ...]
-
-    def check(self, entry: Entry) -> None:
-        """Check, without the ledger, that the receipt is for ``entry``.
-
-        Raises `UntrustedError` where it is not. Whether the head was the ledger's is for
-        `Ledger.verify` to say, or for who kept it.
-        """
-        check_inclusion(self.head, self.index, leaf_hash(bytes(entry)), self.proof)
+_TRIES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """How far a ledger has been read and checked; ``last`` is the line that ends there."""
+class Checked:
+    """What a whole log was found to be."""
 
-    offset: int
-    last: bytes
-    frontier: Frontier
-
-
-_START = _Place(len(_HEADER), _HEADER, Frontier())
+    note: Note
+    checkpoint: Checkpoint
+    kept: int
+    """How many contents are kept beside it, each of which was checked."""
+    not_kept: int
 
 
 class Ledger:
-    """An append-only record in one file. Several processes and threads may share the file.
+    """A transparency log. Several processes and threads may share it.
 
     * An entry whose receipt was handed out survives a crash of the process or the machine.
-    * No entry is yielded before it is checked against the root that was recorded with it.
-    * Nothing but `append` ever writes.
+    * Nothing is handed out before it was checked against the signed checkpoint.
+    * A checkpoint that does not continue the last one that this object saw is refused.
+    * Nothing but `append`, `append_many` and `cosigned` ever writes.
 
-    Every method raises `InputError` where the file cannot be read or written, `MalformedError`
-    where a line is not an entry or the last one is torn, and `AlteredError` where an entry is not
-    the one that was recorded; both name the entry and its first byte.
+    Every method raises `InputError` where the log cannot be read or written, `UntrustedError` where
+    its checkpoint is not signed by its key, `MalformedError` where a file is not in its format, and
+    `AlteredError` where it is not what was recorded; the last two name the file.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._place = _START
+    def __init__(self, storage: Storage, vkey: VerifierKey, key: SigningKey | None = None) -> None:
+        self._storage = storage
+        self._policy = Policy(vkey)
+        self._key = key
+        self._key_file: Path | None = None  # read when it is needed: readers may not read it
+        self._view: View | None = None
         self._mutex = threading.Lock()
+        self._group = Group(self._commit)
 
     @classmethod
-    def open(cls, path: str | Path) -> Ledger:
-        """The ledger in that file, which is made if it is missing."""
-        path = Path(path)
-        if not path.exists():
-            try:
-                write_whole(path, _HEADER, replace=False)
-            except InputError:
-                if not path.exists():  # else another process was faster, which is as good
-                    raise
-        return cls(path)
+    def create(
+        cls, place: str | Path | Storage, origin: str, key: SigningKey | None = None
+    ) -> Ledger:
+        """A new log of that origin, without entries.
 
-    def append(self, entry: Entry) -> Receipt:
-        """Add an entry, and return its receipt once it is durable.
-
-        A torn last line, which no receipt exists for, is cut off first, and an entry
-        ``recovered`` says so. If writing fails the file is left without the entry.
+        ``origin`` is a URL without its scheme, as ``example.com/models``: the name that nobody else
+        gives a log. Without a ``key`` a folder ``LEDGER`` gets one: ``LEDGER.key`` (readable by its
+        owner alone) and ``LEDGER.vkey`` (for everybody who shall believe the log). Raises
+        `InputError` where one of them exists already; nothing is left behind then.
         """
-        with self._mutex, self._opened(os.O_RDWR, fcntl.LOCK_EX) as handle:
-            data, whole = self._unread(handle)
-            for _, place in self._replay(data[:whole], self._place):
-                self._place = place
-            lines = [entry] if whole == len(data) else [_recovered(entry, data[whole:]), entry]
-            before = self._place
-            for each in lines:
-                before, self._place = self._place, self._write(handle, each)
-            return Receipt(
-                before.frontier.size,
-                self._place.frontier.head,
-                before.frontier.proof_of_next,
+        made = key or SigningKey.new(origin)
+        if made.name != origin:
+            raise InputError(f"ledger: a key named {origin!r} expected, {made.name!r} given")
+        if not isinstance(place, str | Path):
+            ledger = cls(place, made.verifier, made)
+            ledger._begin()
+            return ledger
+        path = Path(place)
+        try:
+            path.mkdir()
+        except OSError as e:
+            raise InputError(f"{path} cannot be made: {e.strerror}") from e
+        try:
+            if key is None:
+                made.write(path)
+            ledger = cls(Folder(path), made.verifier, made)
+            ledger._begin()
+            sync_folder(path.parent)
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+        return ledger
+
+    @classmethod
+    def open(
+        cls,
+        place: str | Path | Storage,
+        vkey: VerifierKey | None = None,
+        key: SigningKey | None = None,
+    ) -> Ledger:
+        """The log at that place.
+
+        For a folder ``LEDGER`` the keys are read from ``LEDGER.key`` and ``LEDGER.vkey`` where they
+        are not given and these are there. Whoever can write the log can write the latter: give a
+        ``vkey`` that came another way where that matters.
+        """
+        if not isinstance(place, str | Path):
+            vkey = vkey or (key.verifier if key else None)
+            if vkey is None:
+                raise InputError("ledger: a key to check its checkpoint with expected, none given")
+            return cls(place, vkey, key)
+        path = Path(place)
+        private, public = key_paths(path)
+        if not path.is_dir():
+            raise InputError(
+                f"{path}: a ledger's folder expected, there is none",
+                hint=f"credenza log new {path} --origin example.com/models",
             )
+        ledger = cls(Folder(path), vkey or VerifierKey.read(public), key)
+        ledger._key_file = private
+        return ledger
 
-    def __iter__(self) -> Iterator[Entry]:
-        """Every entry, oldest first, as of now."""
-        return (entry for entry, _ in self._read())
+    @property
+    def vkey(self) -> VerifierKey:
+        """Whose signature its checkpoints bear."""
+        return self._policy.log
 
-    def head(self) -> Head:
-        """How many entries there are, and the root over them."""
-        return self.verify()
+    def append(self, content: Content) -> Receipt:
+        """Add an entry for ``content``, which is kept beside, and return its receipt once durable.
 
-    def verify(self, *receipts: Receipt) -> Head:
-        """Check every entry, and that the ledger still holds what ``receipts`` acknowledge.
-
-        Without a receipt, whole entries cut off the end, or a history that was written anew, do
-        not show. Raises `AlteredError` with rule ``ledger.rolled-back`` where a receipt's head is
-        not a beginning of this ledger.
+        Calls of several threads at one time are written together.
         """
-        wanted = {receipt.head.size for receipt in receipts}
-        last = Frontier()
-        heads = {0: last.head}
-        for _, place in self._read():
-            last = place.frontier
-            if last.size in wanted:
-                heads[last.size] = last.head
-        for acknowledged in (receipt.head for receipt in receipts):
-            found = heads.get(acknowledged.size)
-            if found is None:
-                raise self._rolled_back(acknowledged, f"{last.size} entries")
-            if found != acknowledged:
-                raise self._rolled_back(acknowledged, f"root {found.root.hex()}")
-        return last.head
+        return self.append_many([content])[0]
 
-    def prove(self, index: int) -> Receipt:
-        """A receipt for the entry at ``index`` under the present head.
+    def append_many(self, contents: Iterable[Content]) -> list[Receipt]:
+        """Add an entry for each of ``contents``, all or none."""
+        self._signer()
+        items = [(Leaf.of(content), spelled(content)) for content in contents]
+        return list(self._group.submit(items)) if items else []
+
+    def __iter__(self) -> Iterator[Record]:
+        """Every record, oldest first, as of now."""
+        return self._fresh().records()
+
+    def records(self, start: int = 0, stop: int | None = None) -> Iterator[Record]:
+        """The records from ``start`` to below ``stop``, as of now."""
+        return self._fresh().records(start, stop)
+
+    def checkpoint(self) -> Note:
+        """The signed head of the log, as of now, with what cosignatures it has."""
+        return self._fresh().note
+
+    def verify(self, *earlier: Note | Receipt) -> Checked:
+        """Check every entry, every tile and every content that was kept.
+
+        ``earlier`` are checkpoints and receipts of this log, from where it cannot write. Raises
+        `AlteredError` with rule ``ledger.rolled-back`` or ``ledger.forked`` where one of them
+        is not a beginning of it.
+        """
+        view = self._fresh()
+        for each in earlier:
+            note = each.checkpoint if isinstance(each, Receipt) else each
+            view.continues(self._policy.check(note))
+        kept = sum(record.content is not None for record in view.records())
+        return Checked(view.note, view.checkpoint, kept, view.checkpoint.size - kept)
+
+    def prove(self, index: int, under: Note | None = None) -> Receipt:
+        """A receipt for the entry at ``index``, under the present checkpoint or an earlier one.
 
         Raises `InputError` where there is no such entry.
         """
-        leaves = self._leaves()
-        if not 0 <= index < len(leaves):
-            raise InputError(f"ledger: entry 0 to {len(leaves) - 1} expected, {index} given")
-        return Receipt(index, head_of(leaves), prove_inclusion(leaves, index))
+        view = self._fresh()
+        note = under or view.note
+        checkpoint = self._policy.check(note)
+        view.continues(checkpoint)
+        if not 0 <= index < checkpoint.size:
+            raise InputError(f"ledger: entry 0 to {checkpoint.size - 1} expected, {index} given")
+        return Receipt(index, prove_inclusion(view.tree.node, index, checkpoint.size), note)
 
-    def prove_consistency(self, size: int) -> tuple[Head, tuple[bytes, ...]]:
-        """The present head, and the proof that the ledger of ``size`` entries is its beginning.
+    def prove_consistency(self, size: int, under: Note | None = None) -> tuple[bytes, ...]:
+        """The proof that the log of ``size`` entries is the beginning of the present or given one.
 
-        For `credenza.ledger.check_consistency`. Raises `InputError` where there are fewer entries.
+        For `check_consistency`. Raises `InputError` where there are fewer entries.
         """
-        leaves = self._leaves()
-        if not 0 <= size <= len(leaves):
-            raise InputError(f"ledger: size 0 to {len(leaves)} expected, {size} given")
-        return head_of(leaves), prove_consistency(leaves, size)
+        view = self._fresh()
+        checkpoint = self._policy.check(under or view.note)
+        view.continues(checkpoint)
+        if not 0 <= size <= checkpoint.size:
+            raise InputError(f"ledger: size 0 to {checkpoint.size} expected, {size} given")
+        return prove_consistency(view.tree.node, size, checkpoint.size)
 
-    def _leaves(self) -> list[bytes]:
-        return [leaf_hash(bytes(entry)) for entry in self]
+    def cosigned(self, note: Note) -> bool:
+        """Add the signatures on ``note`` to the checkpoint; false if there is a newer one now."""
+        with contextlib.suppress(ConflictError), self._storage.writing():
+            view = self._fresh()
+            if view.note.text != note.text:
+                return False
+            joined = view.note.joined(note.signatures)
+            self._storage.commit({}, bytes(joined), replacing=bytes(view.note))
+            return True
+        return False
 
-    def _read(self) -> Iterator[tuple[Entry, _Place]]:
-        with self._opened(os.O_RDONLY, fcntl.LOCK_SH) as handle:
-            data = _pread(handle, 0)
-        if not data.startswith(_HEADER):
-            raise self._malformed(0, "the header", _HEADER.decode().strip(), _shown(data))
-        yield from self._replay(data[len(_HEADER) :], _START)
-
-    def _unread(self, handle: int) -> tuple[bytes, int]:
-        """What follows the place that was read last, and how much of it is whole lines."""
-        place = self._place
-        start = place.offset - len(place.last)
-        data = _pread(handle, start)
-        if not data.startswith(place.last):
-            if place is _START:
-                raise self._malformed(0, "the header", _HEADER.decode().strip(), _shown(data))
-            raise self._altered(place.frontier.size - 1, start, place.last, data)
-        data = data[len(place.last) :]
-        return data, data.rfind(b"\n") + 1
-
-    def _replay(self, data: bytes, place: _Place) -> Iterator[tuple[Entry, _Place]]:
-        for line in io.BytesIO(data):
-            index = place.frontier.size
-            if not line.endswith(b"\n"):
-                raise self._torn(index, place.offset, len(line))
-            text = line[_ROOT_DIGITS + 1 : -1]
-            try:
-                entry = Entry.parse(text)
-            except InputError as e:
-                raise self._malformed(place.offset, f"entry {index}", str(e), _shown(line)) from e
-            after = _after(place, entry)
-            if after.last != line:
-                raise self._altered(index, place.offset, line, after.last)
-            yield entry, after
-            place = after
-
-    def _write(self, handle: int, entry: Entry) -> _Place:
-        """Write one line where the known lines end, and sync it."""
-        after = _after(self._place, entry)
-        try:
-            os.ftruncate(handle, self._place.offset)
-            written = 0
-            while written < len(after.last):
-                at = self._place.offset + written
-                written += os.pwrite(handle, after.last[written:], at)
-            os.fsync(handle)
-        except OSError as e:
-            with contextlib.suppress(OSError):  # what stays is torn, and is cut at the next append
-                os.ftruncate(handle, self._place.offset)
-            raise InputError(f"{self._path} cannot be written: {e.strerror}") from e
-        return after
-
-    @contextlib.contextmanager
-    def _opened(self, flags: int, lock: int) -> Iterator[int]:
-        try:
-            handle = os.open(self._path, flags | os.O_CLOEXEC)
-        except OSError as e:
-            raise InputError(f"{self._path} cannot be opened: {e.strerror}") from e
-        try:
-            fcntl.flock(handle, lock)
-            yield handle
-        finally:
-            os.close(handle)  # which gives up the lock
-
-    def _where(self, start: int, stop: int | None = None) -> Where:
-        return Where(file=self._path.name, start=start, stop=stop)
-
-    def _malformed(self, start: int, what: str, expected: str, found: str) -> MalformedError:
-        return MalformedError(
-            Finding(
-                rule="ledger.malformed",
-                severity=Severity.CRITICAL,
-                what=f"{what} is not in the ledger's format",
-                where=self._where(start),
-                expected=expected,
-                found=found,
+    def _signer(self) -> SigningKey:
+        if self._key is None and self._key_file is not None and self._key_file.exists():
+            self._key = SigningKey.read(self._key_file)
+        if self._key is None:
+            raise InputError(
+                f"{self._storage.name}: the log's key is needed to append, there is none",
+                hint="it lies beside the ledger as LEDGER.key, where the log was made",
             )
-        )
-
-    def _torn(self, index: int, start: int, size: int) -> MalformedError:
-        return MalformedError(
-            Finding(
-                rule="ledger.torn",
-                severity=Severity.MEDIUM,
-                what=f"entry {index}, the last, was not written to its end",
-                where=self._where(start, start + size),
+        if self._key.verifier != self.vkey:
+            raise InputError(
+                f"{self._storage.name}: the key of {self.vkey} expected, that of "
+                f"{self._key.verifier} found"
             )
-        )
+        return self._key
 
-    def _altered(self, index: int, start: int, expected: bytes, found: bytes) -> AlteredError:
-        return self._refused(
-            Finding(
-                rule="ledger.entry-altered",
-                severity=Severity.CRITICAL,
-                what=f"entry {index} is not the one that was recorded",
-                where=self._where(start),
-                expected=f"root {_shown(expected[:_ROOT_DIGITS])}",
-                found=f"root {_shown(found[:_ROOT_DIGITS])}",
-            )
-        )
+    def _begin(self) -> None:
+        checkpoint = Checkpoint(self.vkey.name, 0, EMPTY.root)
+        with self._storage.writing():
+            self._storage.commit({}, bytes(self._signed(checkpoint)), replacing=None)
 
-    def _rolled_back(self, head: Head, found: str) -> AlteredError:
-        return self._refused(
-            Finding(
-                rule="ledger.rolled-back",
-                severity=Severity.CRITICAL,
-                what=f"the {head.size} entries that were acknowledged are no longer its beginning",
-                where=Where(file=self._path.name),
-                expected=f"{head.size} entries with root {head.root.hex()}",
-                found=found,
-            )
-        )
+    def _signed(self, checkpoint: Checkpoint) -> Note:
+        return Note(str(checkpoint), (self._signer().sign(str(checkpoint)),))
 
-    def _refused(self, finding: Finding) -> AlteredError:
-        return AlteredError(
-            Report(
-                examination="ledger",
-                subject=str(self._path),
-                covered=("every entry up to the one that is named",),
-                findings=(finding,),
-            )
-        )
+    def _fresh(self) -> View:
+        """The view of the checkpoint as it is now, which continues the last one."""
+        with self._mutex:
+            data = self._storage.read(CHECKPOINT, LARGEST_NOTE)
+            if data is None:
+                raise refusals.missing(self._storage.name, CHECKPOINT)
+            if self._view is None or bytes(self._view.note) != data:
+                try:
+                    note = Note.parse(data)
+                    self._policy.check(note)
+                except InputError as e:
+                    raise refusals.malformed(CHECKPOINT, e) from e
+                self._view = View.load(self._storage, note, self._view)
+            return self._view
 
+    def _commit(self, items: Sequence[tuple[Leaf, bytes]]) -> list[Receipt]:
+        for _ in range(_TRIES):
+            with contextlib.suppress(ConflictError), self._storage.writing():
+                return self._commit_once(items)
+        raise ConflictError(f"{self._storage.name}: other writers were faster, {_TRIES} times")
 
-def _after(place: _Place, entry: Entry) -> _Place:
-    """The place after ``entry`` is appended at ``place``."""
-    text = bytes(entry)
-    frontier = place.frontier.append(leaf_hash(text))
-    line = frontier.head.root.hex().encode() + b" " + text + b"\n"
-    return _Place(place.offset + len(line), line, frontier)
-
-
-def _recovered(entry: Entry, torn: bytes) -> Entry:
-    """The entry that says what was cut off, at the time of the entry that comes next."""
-    digest = hashlib.sha256(torn).hexdigest()
-    detail = (("bytes", str(len(torn))), ("sha256", digest))
-    return Entry(time=entry.time, action="recovered", root="", actor="credenza", detail=detail)
-
-
-def _pread(handle: int, start: int) -> bytes:
-    """All of a file from ``start``."""
-    parts = []
-    while part := os.pread(handle, 1 << 20, start):
-        parts.append(part)
-        start += len(part)
-    return b"".join(parts)
-
-
-def _shown(data: bytes) -> str:
-    """The beginning of some bytes, for an error message."""
-    return data[:32].decode("ascii", "backslashreplace") + ("…" if len(data) > 32 else "")
+    def _commit_once(self, items: Sequence[tuple[Leaf, bytes]]) -> list[Receipt]:
+        view = self._fresh()
+        tree, files = files_of(view, items)
+        note = self._signed(Checkpoint(self.vkey.name, tree.size, tree.head.root))
+        self._storage.commit(files, bytes(note), replacing=bytes(view.note))
+        after = View(self._storage, note, Checkpoint.parse(note.text), tree)
+        with self._mutex:
+            self._view = after
+        for folder in outgrown(view.checkpoint.size, tree.size):
+            self._storage.discard(folder)
+        return [
+            Receipt(index, prove_inclusion(tree.node, index, tree.size), note)
+            for index in range(view.checkpoint.size, tree.size)
+        ]

@@ -1,12 +1,19 @@
-"""The Merkle tree of RFC 6962 section 2.1, over SHA-256. A hash is 32 bytes."""
+"""The Merkle tree of RFC 6962 section 2.1, over SHA-256. A hash is 32 bytes.
+
+Proofs are made from the hashes of complete subtrees, wherever these come from; see `Nodes`.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from credenza.errors import UntrustedError
+
+Nodes: TypeAlias = Callable[[int, int], bytes]
+"""``nodes(height, index)`` is the hash over the 2^height entries from index·2^height on."""
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -27,71 +34,57 @@ class Head:
     root: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Frontier:
-    """All of a tree that is needed to append to it.
-
-    ``nodes`` are the roots of its complete subtrees from the left, one for each bit set in
-    ``size``, largest first.
-    """
-
-    size: int = 0
-    nodes: tuple[bytes, ...] = ()
-
-    def append(self, leaf: bytes) -> Frontier:
-        """The frontier after one more leaf hash."""
-        nodes, remaining = list(self.nodes), self.size
-        while remaining & 1:  # a complete subtree of this size stands to the left: join it
-            leaf = node_hash(nodes.pop(), leaf)
-            remaining >>= 1
-        return Frontier(self.size + 1, (*nodes, leaf))
-
-    @property
-    def head(self) -> Head:
-        """The head of the tree."""
-        if not self.nodes:
-            return Head(0, hashlib.sha256(b"").digest())
-        *rest, root = self.nodes
-        for node in reversed(rest):
-            root = node_hash(node, root)
-        return Head(self.size, root)
-
-    @property
-    def proof_of_next(self) -> tuple[bytes, ...]:
-        """The inclusion proof of the leaf that is appended next, in the tree that it completes."""
-        return self.nodes[::-1]
+EMPTY = Head(0, hashlib.sha256(b"").digest())
+"""The head of the log without entries."""
 
 
-def head_of(leaves: Sequence[bytes]) -> Head:
-    """The head of the tree over leaf hashes: MTH of RFC 6962 section 2.1."""
-    frontier = Frontier()
-    for leaf in leaves:
-        frontier = frontier.append(leaf)
-    return frontier.head
+def head_of(nodes: Nodes, size: int) -> Head:
+    """MTH(D[0:size]) of RFC 6962 section 2.1."""
+    return Head(size, _hash_of(nodes, 0, size)) if size else EMPTY
 
 
-def prove_inclusion(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
-    """PATH(index, leaves) of RFC 6962 section 2.1.1. ``index`` is of 0 to below len(leaves)."""
-    if len(leaves) == 1:
+def _hash_of(nodes: Nodes, start: int, stop: int) -> bytes:
+    """MTH(D[start:stop]), for a range that the recursive definition comes by."""
+    size = stop - start
+    if size & (size - 1) == 0:
+        height = size.bit_length() - 1
+        return nodes(height, start >> height)
+    middle = start + _split(size)
+    return node_hash(_hash_of(nodes, start, middle), _hash_of(nodes, middle, stop))
+
+
+def prove_inclusion(nodes: Nodes, index: int, size: int) -> tuple[bytes, ...]:
+    """PATH(index, D[0:size]) of RFC 6962 section 2.1.1. ``index`` is of 0 to below ``size``."""
+    path = []
+    start, stop = 0, size
+    while stop - start > 1:
+        middle = start + _split(stop - start)
+        if index < middle:
+            path.append(_hash_of(nodes, middle, stop))
+            stop = middle
+        else:
+            path.append(_hash_of(nodes, start, middle))
+            start = middle
+    return tuple(reversed(path))
+
+
+def prove_consistency(nodes: Nodes, old: int, new: int) -> tuple[bytes, ...]:
+    """PROOF(old, D[0:new]) of RFC 6962 section 2.1.2. ``old`` is of 0 to ``new``."""
+    if old in (0, new):
         return ()
-    split = _split(len(leaves))
-    if index < split:
-        return (*prove_inclusion(leaves[:split], index), head_of(leaves[split:]).root)
-    return (*prove_inclusion(leaves[split:], index - split), head_of(leaves[:split]).root)
-
-
-def prove_consistency(leaves: Sequence[bytes], size: int) -> tuple[bytes, ...]:
-    """PROOF(size, leaves) of RFC 6962 section 2.1.2. ``size`` is of 0 to len(leaves)."""
-    return () if size in (0, len(leaves)) else _subproof(leaves, size, whole=True)
-
-
-def _subproof(leaves: Sequence[bytes], size: int, *, whole: bool) -> tuple[bytes, ...]:
-    if size == len(leaves):
-        return () if whole else (head_of(leaves).root,)
-    split = _split(len(leaves))
-    if size <= split:
-        return (*_subproof(leaves[:split], size, whole=whole), head_of(leaves[split:]).root)
-    return (*_subproof(leaves[split:], size - split, whole=False), head_of(leaves[:split]).root)
+    path = []
+    start, stop = 0, new
+    while old != stop:
+        middle = start + _split(stop - start)
+        if old <= middle:
+            path.append(_hash_of(nodes, middle, stop))
+            stop = middle
+        else:
+            path.append(_hash_of(nodes, start, middle))
+            start = middle
+    if start:  # else it is the old root, which whoever checks has
+        path.append(_hash_of(nodes, start, stop))
+    return tuple(reversed(path))
 
 
 def check_inclusion(head: Head, index: int, leaf: bytes, proof: Sequence[bytes]) -> None:
@@ -122,9 +115,11 @@ def check_consistency(old: Head, new: Head, proof: Sequence[bytes]) -> None:
 
     RFC 9162 section 2.1.4.2. Raises `UntrustedError` where the proof does not show it.
     """
-    if old.size == 0 or old.size == new.size:
-        shown = not proof and old.size <= new.size and old in (new, head_of(()))
-        _require(shown, old, new)
+    if old.size == new.size:
+        _require(old == new and not proof, old, new)
+        return
+    if old.size == 0:
+        _require(old == EMPTY and not proof, old, new)
         return
     _require(0 < old.size < new.size and bool(proof), old, new)
     at, last = old.size - 1, new.size - 1
