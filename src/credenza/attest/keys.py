@@ -29,18 +29,22 @@ class PublicKey:
 
         Raises `InputError` for anything but an Ed25519 public key in PEM.
         """
-        data = read_whole(path, limit=_LARGEST_KEY_FILE)
+        return cls.parse(read_whole(path, limit=_LARGEST_KEY_FILE), str(path))
+
+    @classmethod
+    def parse(cls, data: bytes, where: str) -> PublicKey:
+        """A key from what a PEM file holds; ``where`` names it in errors. Raises as `read` does."""
         if b"PRIVATE KEY" in data:
             raise InputError(
-                f"{path}: a public key expected, a private one found",
+                f"{where}: a public key expected, a private one found",
                 hint="keep the private key to yourself; its public half is in the file NAME.pub",
             )
         try:
             key = serialization.load_pem_public_key(data)
         except (ValueError, UnsupportedAlgorithm) as e:
-            raise InputError(f"{path}: a public key in PEM expected, none found") from e
+            raise InputError(f"{where}: a public key in PEM expected, none found") from e
         if not isinstance(key, Ed25519PublicKey):
-            raise InputError(f"{path}: an Ed25519 public key expected, another kind found")
+            raise InputError(f"{where}: an Ed25519 public key expected, another kind found")
         return cls(key)
 
     @property

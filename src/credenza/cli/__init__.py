@@ -12,7 +12,20 @@ import traceback
 
 import typer
 
-from credenza.cli import artifact, audit, demo, diff, keys, log, probe, seal, verify
+from credenza.cli import (
+    approve,
+    artifact,
+    audit,
+    demo,
+    diff,
+    keys,
+    log,
+    probe,
+    release,
+    seal,
+    trust,
+    verify,
+)
 from credenza.errors import CredenzaError, RefusedError
 
 app = typer.Typer(
@@ -29,6 +42,9 @@ app.add_typer(keys.app, name="keys")
 app.command("artifact")(artifact.artifact)
 app.command("seal")(seal.seal)
 app.command("verify")(verify.verify)
+app.command("approve")(approve.approve)
+app.command("release")(release.release)
+app.add_typer(trust.app, name="trust")
 app.command("diff")(diff.diff)
 app.command("audit")(audit.audit)
 app.command("probe")(probe.probe)

@@ -6,11 +6,16 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from credenza.findings import Report
+from credenza.findings import Report, plain
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from credenza.attest import Standing, Trust
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model: its file or its folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -23,6 +28,94 @@ Log = Annotated[
     Path | None,
     typer.Option("--log", metavar="LEDGER", help="Also record what was done in this ledger."),
 ]
+
+Key = Annotated[Path, typer.Option("--key", metavar="FILE", help="The private key to sign with.")]
+Trusts = Annotated[
+    list[Path],
+    typer.Option(
+        "--trust",
+        metavar="FILE",
+        help="A trust document, or the public key of who may seal (of several, one is enough).",
+    ),
+]
+
+
+def trusted(paths: Sequence[Path], state: Path | None = None, release: str = "") -> Trust:
+    """The trust in those files; of a trust document, held against what was seen of it before."""
+    from credenza.attest import Trust
+
+    trust = Trust.read(*paths, release=release)
+    if trust.chain is None and state is None:
+        return trust
+    from credenza.attest.trust_state import State
+
+    return trust.remembering(State(state or _state_path(trust.name)))
+
+
+def _state_path(name: str) -> Path:
+    """Where the system keeps what a program remembers (XDG base directory specification 0.8)."""
+    import hashlib
+    import os
+
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return home / "credenza" / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.trust-state"
+
+
+def standing_lines(standing: Standing) -> list[str]:
+    """Who vouches for a model, in which role, and what is missing."""
+    lines = []
+    if standing.trust:
+        lines.append(f"trust     {standing.trust}, version {standing.version}")
+    for vouch in standing.vouches:
+        at = f", {vouch.at.isoformat()}" if vouch.at else ""
+        lines.append(f"{vouch.role:9} {vouch.person}{at}, key {vouch.key[:16]}")
+    for role in standing.roles if standing.trust else ():
+        if role.missing:
+            optional = "" if role.required else ", optional"
+            count = f"{len(role.signed)} of {role.threshold}"
+            lines.append(f"missing   {role.role}: {count} people so far{optional}")
+    for release in standing.releases:
+        until = f", until {release.expires.isoformat()}" if release.expires else ""
+        lines.append(f"release   {release.name} {release.version}{until}")
+    lines += [f"no word   line {u.line} of its seal: {u.why}" for u in standing.uncounted]
+    return [plain(line) for line in lines]
+
+
+def standing_json(standing: Standing) -> dict[str, object]:
+    """A standing as members to print; the reports that it holds are named in its vouches."""
+    return {
+        "trust": standing.trust,
+        "version": standing.version,
+        "vouches": standing.vouches,
+        "roles": [
+            {
+                "role": r.role,
+                "threshold": r.threshold,
+                "required": r.required,
+                "signed": r.signed,
+                "unsigned": r.unsigned,
+                "missing": r.missing,
+            }
+            for r in standing.roles
+        ],
+        "releases": [
+            {"name": r.name, "version": r.version, "expires": r.expires} for r in standing.releases
+        ],
+        "uncounted": standing.uncounted,
+    }
+
+
+def date(option: str, text: str) -> dt.datetime:
+    """A day, or a time of one, in UTC where it names no zone. Raises `InputError` else."""
+    import datetime as dt
+
+    from credenza.errors import InputError
+
+    try:
+        time = dt.datetime.fromisoformat(text)
+    except ValueError as e:
+        raise InputError(f"{option}: a date such as 2027-06-01 expected, {text!r} given") from e
+    return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
 
 
 def record(log: Path | None, action: str, *, root: str, actor: str, **detail: str) -> None:

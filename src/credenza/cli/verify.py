@@ -11,29 +11,37 @@ from credenza.cli.console import (
     AsJson,
     Log,
     Model,
+    Trusts,
     conclude,
     files,
     operator,
     print_json,
     reading,
     record,
+    standing_json,
+    standing_lines,
+    trusted,
 )
 
 
 def verify(
     model: Model,
-    trust: Annotated[
-        Path, typer.Option("--trust", metavar="FILE.pub", help="The public key of who may seal.")
-    ],
+    trust: Trusts,
+    release: Annotated[
+        str, typer.Option("--release", metavar="NAME", help="It must be released as that.")
+    ] = "",
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", metavar="FILE", help="What was seen before; else one of yours."),
+    ] = None,
     log: Log = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that a model is exactly what a trusted key sealed."""
-    from credenza.attest import Trust
+    """Check that a model is exactly what trusted people sealed and approved."""
     from credenza.errors import AlteredError
     from credenza.seal import check, read_seal
 
-    verified = read_seal(model, Trust.read(trust))
+    verified = read_seal(model, trusted(trust, state, release))
     total = sum(file.size for file in verified.value.seal.files)
     try:
         with reading("verifying", total) as progress:
@@ -55,11 +63,13 @@ def verify(
                 "keys": verified.keys,
                 "sealed_at": sealed.sealed_at,
                 "files": len(sealed.seal.files),
+                "standing": standing_json(verified.standing),
             }
         )
     else:
-        typer.echo(
-            f"verified  {model} ({files(len(sealed.seal.files))}) is what was sealed\n"
-            f"root      {root}\n"
-            f"sealed    {sealed.sealed_at.isoformat()} by key {', '.join(verified.keys)}"
-        )
+        lines = [
+            f"verified  {model} ({files(len(sealed.seal.files))}) is what was sealed",
+            f"root      {root}",
+            *standing_lines(verified.standing),
+        ]
+        typer.echo("\n".join(lines))
