@@ -5,7 +5,7 @@ Specification: docs/formats/bundle.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from credenza.attest.envelope import Envelope
 from credenza.errors import InputError
@@ -15,8 +15,7 @@ LARGEST_LINE = 16 * 2**20
 """Of each line but the first, in bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(msgspec.Struct, frozen=True):
     """A seal's envelope and those of the other statements. No payload of them is parsed here.
 
     ``Bundle.parse(bytes(b)) == b``, and ``parse`` accepts nothing that ``bytes`` would not have

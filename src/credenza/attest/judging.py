@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from credenza.attest.envelope import Envelope
 from credenza.attest.roles import APPROVAL_TYPE, Role, Roles, role_of, statement_in
@@ -32,14 +34,13 @@ if TYPE_CHECKING:
 _RELEASER = "releaser"
 
 
-@dataclass(slots=True)
-class _Heard:
+class _Heard(Struct):
     """What the lines say, gathered one by one."""
 
     vouches: list[Vouch]
     uncounted: list[Uncounted]
-    releases: list[tuple[Release, Vouch]] = field(default_factory=list)
-    examinations: list[Verified[Statement]] = field(default_factory=list)
+    releases: list[tuple[Release, Vouch]] = []
+    examinations: list[Verified[Statement]] = []
 
 
 def judge(
@@ -118,8 +119,7 @@ def _hear(trust: Trust, heard: _Heard, number: int, envelope: Envelope, subject:
         heard.examinations.append(trust.verify(envelope))
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(Struct, frozen=True):
     """What one line comes to. ``against`` says why it vouches for nothing."""
 
     role: str

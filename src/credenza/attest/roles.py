@@ -9,6 +9,8 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from credenza.attest.envelope import Envelope
 from credenza.attest.keys import PublicKey
 from credenza.attest.statement import IN_TOTO, Statement
@@ -25,16 +27,14 @@ _SPEAKS_AS = {
 _BARE = ("approver", "examiner", "releaser", TRAINER)
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True):
     """Somebody, and the keys that are theirs and nobody else's."""
 
     name: str
     keys: tuple[PublicKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(msgspec.Struct, frozen=True):
     """Who may act in a role, and how many of them it takes."""
 
     name: str
@@ -42,8 +42,7 @@ class Role:
     threshold: int
 
 
-@dataclass(frozen=True, slots=True)
-class Revoked:
+class Revoked(msgspec.Struct, frozen=True):
     """A key's id or a model root that is trusted no more, since when and why as its signers say."""
 
     id: str
@@ -51,8 +50,7 @@ class Revoked:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Signers:
+class Signers(msgspec.Struct, frozen=True):
     """Who signed an envelope: (person, key id) of each key that counts, and what does not."""
 
     people: tuple[tuple[str, str], ...]

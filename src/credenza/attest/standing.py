@@ -1,10 +1,15 @@
-"""What a verification shows: who vouches, in which role, and what is missing."""
+"""What a verification shows: who vouches, in which role, and what is missing.
+
+Structs and no dataclasses: making such a class takes a tenth of the time, and every run of
+``credenza verify`` makes them.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from credenza.attest.release import Release
@@ -12,8 +17,7 @@ if TYPE_CHECKING:
     from credenza.attest.trust import Verified
 
 
-@dataclass(frozen=True, slots=True)
-class Vouch:
+class Vouch(msgspec.Struct, frozen=True):
     """One person's word, in one role, by one key (its id), and when it was given as they say.
 
     Under bare keys a person is the first 16 digits of the key's id.
@@ -25,8 +29,7 @@ class Vouch:
     at: dt.datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class RoleResult:
+class RoleResult(msgspec.Struct, frozen=True):
     """Of a role: who vouched, who else may, and how many it takes.
 
     The shape is that of python-tuf's ``VerificationResult``; people are counted, not keys.
@@ -44,8 +47,7 @@ class RoleResult:
         return max(0, self.threshold - len(self.signed))
 
 
-@dataclass(frozen=True, slots=True)
-class Uncounted:
+class Uncounted(msgspec.Struct, frozen=True):
     """A line of the bundle (from 1) that counts for nothing, or not for all who signed it."""
 
     line: int
@@ -53,8 +55,7 @@ class Uncounted:
     revoked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """Who vouches for a statement or a model, under which version of which trust document.
 
     ``trust`` is empty and ``version`` 0 under bare keys. ``examinations`` are the reports in the

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
+from msgspec.structs import replace as revise
+
 from credenza.attest.envelope import Envelope
 from credenza.attest.keys import PublicKey
 from credenza.attest.roles import TRAINER, Roles, Signers, role_of, statement_in
@@ -161,8 +163,8 @@ class Trust:
         """
         from credenza.attest.judging import judge
 
-        at = tuple(replace(v, at=sealed_at) for v in seal.standing.vouches if v.role == TRAINER)
-        standing = judge(self, replace(seal.standing, vouches=at), seal.value, others, unfinished)
+        at = tuple(revise(v, at=sealed_at) for v in seal.standing.vouches if v.role == TRAINER)
+        standing = judge(self, revise(seal.standing, vouches=at), seal.value, others, unfinished)
         if self.state is not None and self.chain is not None and not unfinished:
             self.state.advance(self.chain, standing.releases)
         return Verified(seal.value, standing, _MAKER)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace as revise
 
 from credenza.attest.envelope import Envelope
 from credenza.attest.roles import Person, Revoked, Role, Roles
@@ -66,7 +68,7 @@ def _edited(roles: Roles, edit: Edit) -> Roles:
         raise InputError(f"trust: there is no person {min(unknown)!r}")
     stay = (p for p in roles.people if p.name not in new and p.name not in edit.without)
     kept = (
-        replace(role, people=tuple(p for p in role.people if p not in edit.without))
+        revise(role, people=tuple(p for p in role.people if p not in edit.without))
         for role in roles.roles
         if role.name not in changed
     )
