@@ -125,14 +125,11 @@ def test_only_trust_makes_a_verified() -> None:
 def test_any_flipped_bit_is_refused() -> None:
     data = bytes(sign(STATEMENT, [KEY]))
     trust = Trust((KEY.public,))
-    keyid = data.index(b'"keyid":"') + len(b'"keyid":"')
-    hint = range(keyid, keyid + 64)  # a hint is not signed, and believed by nobody
+
     for place in range(len(data)):
         for bit in range(8):
             changed = bytearray(data)
             changed[place] ^= 1 << bit
-            if place in hint:
-                continue
             with pytest.raises(CredenzaError):
                 trust.verify(Envelope.parse(bytes(changed)))
 

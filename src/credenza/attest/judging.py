@@ -228,9 +228,10 @@ def _check_complete(results: Iterable[RoleResult], heard: _Heard) -> None:
     if not lacking:
         return
     what = "; ".join(
-        f"{r.role}: {len(r.signed)} of {r.threshold} people ({', '.join(r.signed) or 'nobody'})"
+        f"{r.role}: {len(r.signed)} of {r.threshold} ({', '.join(r.signed) or 'nobody'})"
         for r in lacking
     )
+    what = f"too few vouch for the model; {what}"
     if revoked := [u.why for u in heard.uncounted if u.revoked]:
         raise RevokedKeyError(f"{what}; {'; '.join(revoked)}")
     for result in lacking:

@@ -129,8 +129,9 @@ def _check_roles(roles: Roles) -> None:
         able = len(roles.counted(role))
         if not 1 <= role.threshold <= min(able, HIGHEST_THRESHOLD):
             raise InputError(
-                f"trust: {role.name}: a threshold of 1 to {min(able, HIGHEST_THRESHOLD)} expected "
-                f"({able} people with a key that is not revoked), {role.threshold} found"
+                f"trust: {role.name} takes {role.threshold} (1 to {HIGHEST_THRESHOLD} expected), "
+                f"and {able} can act in it with a key that is not revoked",
+                hint="a new key for somebody, or another threshold, has to come with it",
             )
     for needed in (ROOT, TRAINER):
         if roles.role(needed) is None:

@@ -67,8 +67,8 @@ def standing_lines(standing: Standing) -> list[str]:
     if standing.trust:
         lines.append(f"trust     {standing.trust}, version {standing.version}")
     for vouch in standing.vouches:
-        at = f", {vouch.at.isoformat()}" if vouch.at else ""
-        lines.append(f"{vouch.role:9} {vouch.person}{at}, key {vouch.key[:16]}")
+        who = f"{vouch.person}, key {vouch.key[:16]}" if standing.trust else f"key {vouch.key}"
+        lines.append(f"{vouch.role:9} {who}{f', {vouch.at.isoformat()}' if vouch.at else ''}")
     for role in standing.roles if standing.trust else ():
         if role.missing:
             optional = "" if role.required else ", optional"

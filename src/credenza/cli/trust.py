@@ -77,7 +77,7 @@ def show(file: File, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(bytes(draft.document))
     else:
-        typer.echo(plain("\n".join(_shown(draft))))
+        typer.echo("\n".join(map(plain, _shown(draft))))
 
 
 @app.command("change")

@@ -8,6 +8,7 @@ from credenza.seal.digests import Algorithm
 from credenza.seal.loading import check, load, load_torch, read, verify
 from credenza.seal.signing import read_seal, seal, seal_path
 from credenza.seal.tree import Seal, SealedFile, Segment
+from credenza.seal.vouching import approve, attach, release
 from credenza.verbs import callable_room
 
 __all__ = [
@@ -17,11 +18,14 @@ __all__ = [
     "SealedFile",
     "Segment",
     "VerifiedBytes",
+    "approve",
+    "attach",
     "check",
     "load",
     "load_torch",
     "read",
     "read_seal",
+    "release",
     "seal",
     "seal_path",
     "verify",

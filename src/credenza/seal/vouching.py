@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from credenza.attest import Envelope, Statement, Subject, Trust, Verified, sign
 from credenza.attest.bundle import Bundle
-from credenza.attest.predicate import TrustVersion
 from credenza.attest.statement import Signer
 from credenza.errors import InputError, UntrustedError
 from credenza.files import locked, write_whole
@@ -15,6 +15,9 @@ from credenza.seal.contents import Sealed
 from credenza.seal.loading import check
 from credenza.seal.reading import Progress
 from credenza.seal.signing import judged, read_bundle, read_seal, seal_path
+
+if TYPE_CHECKING:
+    from credenza.attest.predicate import TrustVersion
 
 
 def attach(path: Path | str, trust: Trust, envelope: Envelope) -> Verified[Sealed]:
@@ -87,6 +90,8 @@ def release(
 def _checked(
     path: Path | str, trust: Trust, progress: Progress | None
 ) -> tuple[Subject, TrustVersion | None]:
+    from credenza.attest.predicate import TrustVersion
+
     sealed = read_seal(path, trust, unfinished=True)
     check(sealed, progress=progress)
     seal, name = sealed.value.seal, sealed.value.name
