@@ -12,6 +12,7 @@ from credenza.attest import (
     Envelope,
     PrivateKey,
     Signature,
+    Standing,
     Statement,
     Subject,
     Trust,
@@ -119,7 +120,7 @@ def test_nobody_to_trust_or_to_sign_is_an_error() -> None:
 
 def test_only_trust_makes_a_verified() -> None:
     with pytest.raises(TypeError):
-        Verified(STATEMENT, (), object())
+        Verified(STATEMENT, Standing("", 0, ()), object())
 
 
 def test_any_flipped_bit_is_refused() -> None:

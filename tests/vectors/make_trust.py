@@ -47,8 +47,8 @@ def _role(wire: Any, name: str) -> Any:
     return role
 
 
-def _drop_role(wire: Any, name: str) -> None:
-    wire["roles"] = [r for r in wire["roles"] if r["name"] != name]
+def _drop_role(wire: Any, name: str) -> object:
+    return wire.update(roles=[r for r in wire["roles"] if r["name"] != name])
 
 
 CHANGED: dict[str, tuple[Change, str]] = {

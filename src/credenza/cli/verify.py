@@ -37,7 +37,7 @@ def verify(
     log: Log = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that a model is exactly what trusted people sealed and approved."""
+    """Check that a model is exactly what trusted people vouch for."""
     from credenza.errors import AlteredError
     from credenza.seal import check, read_seal
 
