@@ -10,7 +10,15 @@ import pytest
 
 import credenza
 from credenza.admit import Policy
-from credenza.attest import Envelope, PrivateKey, Signature, Statement, Subject, Trust, sign
+from credenza.attest import (
+    Envelope,
+    PrivateKey,
+    Signature,
+    Statement,
+    Subject,
+    Trust,
+    sign,
+)
 from credenza.attest import approval as approvals
 from credenza.attest import examination as examinations
 from credenza.attest import release as releases
@@ -540,3 +548,20 @@ def test_nobody_is_lost_who_approves_at_the_same_time(model: Path) -> None:
         worker.join(60)
         assert worker.exitcode == 0
     assert len(verify(model, _many()).standing.vouches) == 7
+
+
+def test_an_expired_release_can_be_renewed(model: Path) -> None:
+    held = trust(require=("releaser", "trainer"))
+    add(model, released(model, expires=dt.datetime(2026, 2, 1, tzinfo=dt.UTC)))
+    with pytest.raises(ExpiredReleaseError):
+        verify(model, held)
+    release(model, held, RHEA, version=2, expires=LATER)
+    assert verify(model, held).standing.releases[0].version == 2
+
+
+def test_what_was_added_to_is_not_verified_by_that(model: Path) -> None:
+    added = approve(model, trust(), ADA)
+    assert [r.missing for r in added.standing.roles if r.role == "approver"] == [1]
+    assert added.root == subject(model).digest
+    with pytest.raises(ThresholdError):
+        verify(model, trust())

@@ -1,4 +1,4 @@
-"""All that was said about a model, held against what the roles demand of it."""
+"""All that was said about a model, and what the roles make of it."""
 
 from __future__ import annotations
 
@@ -43,14 +43,10 @@ class _Heard(Struct):
     examinations: list[Verified[Statement]] = []
 
 
-def judge(
-    trust: Trust,
-    sealed: Standing,
-    seal: Statement,
-    others: Sequence[Envelope],
-    unfinished: bool,
+def standing(
+    trust: Trust, sealed: Standing, seal: Statement, others: Sequence[Envelope]
 ) -> Standing:
-    """See `Trust.judge`. ``sealed`` holds the vouching for the seal itself, whose time is known."""
+    """See `Trust.standing`. ``sealed`` holds the vouching for the seal itself."""
     trust.check_current()
     roles = trust.roles
     subject = seal.subjects[0]
@@ -73,16 +69,12 @@ def judge(
     results = tuple(
         _result(role, heard.vouches, role.name in require) for role in _of_models(roles)
     )
-    releases = tuple(map(_ends_first, groups))
-    if not unfinished:
-        _check_complete(results, heard)
-        _check_released(trust.release, releases)
     return replace(
         sealed,
         vouches=tuple(heard.vouches),
         roles=results,
         uncounted=tuple(heard.uncounted),
-        releases=releases,
+        releases=tuple(map(_ends_first, groups)),
         examinations=tuple(heard.examinations),
     )
 
@@ -193,16 +185,6 @@ def _ends_first(group: Sequence[Release]) -> Release:
     return min(group, key=lambda release: release.expires or never)
 
 
-def _check_released(wanted: str, releases: Iterable[Release]) -> None:
-    for r in releases:
-        if r.expires is not None and r.expires <= dt.datetime.now(dt.UTC):
-            raise ExpiredReleaseError(
-                f"release {r.name!r} version {r.version} expired on {r.expires:%Y-%m-%d}"
-            )
-    if wanted and wanted not in {release.name for release in releases}:
-        raise ThresholdError(f"the model is not released as {wanted!r}", ((_RELEASER, 1),))
-
-
 def _check_separate(roles: Roles, vouches: Iterable[Vouch]) -> None:
     acted: dict[str, set[str]] = {}
     for vouch in vouches:
@@ -223,21 +205,35 @@ def _result(role: Role, vouches: Iterable[Vouch], required: bool) -> RoleResult:
     return RoleResult(role.name, role.threshold, required, signed, unsigned)
 
 
-def _check_complete(results: Iterable[RoleResult], heard: _Heard) -> None:
-    lacking = [result for result in results if result.required and result.missing]
-    if not lacking:
-        return
+def check_complete(standing: Standing, wanted: str) -> None:
+    """Raises unless each required role is filled, and no release has expired.
+
+    A release named ``wanted`` must be among them, where one is named.
+    """
+    lacking = [result for result in standing.roles if result.required and result.missing]
+    if lacking:
+        raise _lacking(standing, lacking)
+    for r in standing.releases:
+        if r.expires is not None and r.expires <= dt.datetime.now(dt.UTC):
+            raise ExpiredReleaseError(
+                f"release {r.name!r} version {r.version} expired on {r.expires:%Y-%m-%d}"
+            )
+    if wanted and wanted not in {release.name for release in standing.releases}:
+        raise ThresholdError(f"the model is not released as {wanted!r}", ((_RELEASER, 1),))
+
+
+def _lacking(standing: Standing, lacking: Sequence[RoleResult]) -> UntrustedError:
     what = "; ".join(
         f"{r.role}: {len(r.signed)} of {r.threshold} ({', '.join(r.signed) or 'nobody'})"
         for r in lacking
     )
     what = f"too few vouch for the model; {what}"
-    if revoked := [u.why for u in heard.uncounted if u.revoked]:
-        raise RevokedKeyError(f"{what}; {'; '.join(revoked)}")
+    if revoked := [u.why for u in standing.uncounted if u.revoked]:
+        return RevokedKeyError(f"{what}; {'; '.join(revoked)}")
     for result in lacking:
-        keys = {v.key for v in heard.vouches if v.role == result.role}
+        keys = {v.key for v in standing.vouches if v.role == result.role}
         if len(keys) >= result.threshold:
-            raise SamePersonError(f"{what}: {len(keys)} keys signed, and a person counts once")
-    more = "; ".join(f"line {u.line}: {u.why}" for u in heard.uncounted)
+            return SamePersonError(f"{what}: {len(keys)} keys signed, and a person counts once")
+    more = "; ".join(f"line {u.line}: {u.why}" for u in standing.uncounted)
     missing = tuple((result.role, result.missing) for result in lacking)
-    raise ThresholdError(f"{what}{f'; {more}' if more else ''}", missing)
+    return ThresholdError(f"{what}{f'; {more}' if more else ''}", missing)

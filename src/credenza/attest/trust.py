@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
 from msgspec.structs import replace as revise
 
+from credenza.attest import judging
 from credenza.attest.envelope import Envelope
 from credenza.attest.keys import PublicKey
 from credenza.attest.roles import TRAINER, Roles, Signers, role_of, statement_in
@@ -148,26 +149,28 @@ class Trust:
         return Verified(statement, standing, _MAKER)
 
     def judge(
-        self,
-        seal: Verified[Statement],
-        sealed_at: dt.datetime,
-        others: Sequence[Envelope],
-        *,
-        unfinished: bool = False,
+        self, seal: Verified[Statement], sealed_at: dt.datetime, others: Sequence[Envelope]
     ) -> Verified[Statement]:
-        """The seal, with all that was said about its model, held against what the roles demand.
+        """The seal, once all that was said about its model meets what the roles demand.
 
-        With ``unfinished`` what is missing still is no refusal, and nothing is remembered: for who
-        is about to add to it. Raises each kind of `UntrustedError`, and `InputError` where a line
-        that a trusted key signed is not well-formed.
+        Raises each kind of `UntrustedError`. What was seen is remembered, where there is a state;
+        `InputError` where that cannot be read or written.
         """
-        from credenza.attest.judging import judge
-
-        at = tuple(revise(v, at=sealed_at) for v in seal.standing.vouches if v.role == TRAINER)
-        standing = judge(self, revise(seal.standing, vouches=at), seal.value, others, unfinished)
-        if self.state is not None and self.chain is not None and not unfinished:
+        standing = self.standing(seal, sealed_at, others)
+        judging.check_complete(standing, self.release)
+        if self.state is not None and self.chain is not None:
             self.state.advance(self.chain, standing.releases)
         return Verified(seal.value, standing, _MAKER)
+
+    def standing(
+        self, seal: Verified[Statement], sealed_at: dt.datetime, others: Sequence[Envelope]
+    ) -> Standing:
+        """Who vouches for a model so far, by its seal and the statements beside it.
+
+        Raises those kinds of `UntrustedError` that no further statement could mend.
+        """
+        at = tuple(revise(v, at=sealed_at) for v in seal.standing.vouches if v.role == TRAINER)
+        return judging.standing(self, revise(seal.standing, vouches=at), seal.value, others)
 
     def check_current(self) -> None:
         """Raises `ExpiredTrustError` where the trust document has expired."""

@@ -12,7 +12,9 @@ from credenza.cli.console import (
     Model,
     Trusts,
     operator,
+    reading,
     record,
+    size,
     standing_lines,
     trusted,
 )
@@ -30,7 +32,7 @@ def approve(
     from credenza.seal.vouching import approve
 
     signer = PrivateKey.read(key)
-    sealed = approve(model, trusted(trust), signer, role=role)
-    root = sealed.value.seal.root.hex()
-    record(log, "approved", root=root, actor=operator(), model=str(model), role=role)
-    typer.echo("\n".join([f"approved  {model}, as {role}", *standing_lines(sealed.standing)]))
+    with reading("verifying", size(model)) as progress:
+        added = approve(model, trusted(trust), signer, role=role, progress=progress)
+    record(log, "approved", root=added.root, actor=operator(), model=str(model), role=role)
+    typer.echo("\n".join([f"approved  {model}, as {role}", *standing_lines(added.standing)]))

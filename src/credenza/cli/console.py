@@ -131,6 +131,17 @@ def files(count: int) -> str:
     return f"{count} file{'' if count == 1 else 's'}"
 
 
+def size(model: Path) -> int:
+    """How many bytes a model's files hold; 0 for what its verb is going to refuse."""
+    from credenza.artifact.folder import files
+    from credenza.errors import CredenzaError
+
+    try:
+        return sum(file.size for file in files(model))
+    except CredenzaError:
+        return 0
+
+
 def operator() -> str:
     """Who runs this command, as the system says."""
     import getpass

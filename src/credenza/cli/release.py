@@ -13,7 +13,9 @@ from credenza.cli.console import (
     Trusts,
     date,
     operator,
+    reading,
     record,
+    size,
     standing_lines,
     trusted,
 )
@@ -41,9 +43,11 @@ def release(
     until = date("--expires", expires) if expires else None
     signer = PrivateKey.read(key)
     held = trusted(trust)
-    sealed = release(model, held, signer, version=version, name=name, expires=until)
-    root, released = sealed.value.seal.root.hex(), name or sealed.value.name
-    detail = {"model": str(model), "name": released, "version": str(version)}
-    record(log, "released", root=root, actor=operator(), **detail)
-    lines = [f"released  {model} as {released} {version}", *standing_lines(sealed.standing)]
+    with reading("verifying", size(model)) as progress:
+        added = release(
+            model, held, signer, version=version, name=name, expires=until, progress=progress
+        )
+    detail = {"model": str(model), "name": name, "version": str(version)}
+    record(log, "released", root=added.root, actor=operator(), **detail)
+    lines = [f"released  {model}, version {version}", *standing_lines(added.standing)]
     typer.echo("\n".join(lines))

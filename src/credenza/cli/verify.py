@@ -38,10 +38,14 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check that a model is exactly what trusted people vouch for."""
-    from credenza.errors import AlteredError
+    from credenza.errors import AlteredError, RefusedError
     from credenza.seal import check, read_seal
 
-    verified = read_seal(model, trusted(trust, state, release))
+    try:
+        verified = read_seal(model, trusted(trust, state, release))
+    except RefusedError as e:
+        record(log, "refused", root="", actor=operator(), model=str(model), why=str(e))
+        raise
     total = sum(file.size for file in verified.value.seal.files)
     try:
         with reading("verifying", total) as progress:

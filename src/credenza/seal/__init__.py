@@ -8,10 +8,11 @@ from credenza.seal.digests import Algorithm
 from credenza.seal.loading import check, load, load_torch, read, verify
 from credenza.seal.signing import read_seal, seal, seal_path
 from credenza.seal.tree import Seal, SealedFile, Segment
-from credenza.seal.vouching import approve, attach, release
+from credenza.seal.vouching import Added, approve, attach, release
 from credenza.verbs import callable_room
 
 __all__ = [
+    "Added",
     "Algorithm",
     "Seal",
     "Sealed",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from credenza.artifact import SEAL_NAME, Artifact
-from credenza.attest import Trust, Verified, sign
+from credenza.attest import Statement, Trust, Verified, sign
 from credenza.attest.bundle import Bundle
 from credenza.attest.statement import Signer
 from credenza.errors import InputError, UnsealedError, UntrustedError
@@ -50,23 +50,25 @@ def seal(
     return taken
 
 
-def read_seal(path: Path | str, trust: Trust, *, unfinished: bool = False) -> Verified[Sealed]:
+def read_seal(path: Path | str, trust: Trust) -> Verified[Sealed]:
     """The seal of a model, with all that was said about it, held against what the trust demands.
 
-    The model itself is not looked at. With ``unfinished``, what is missing still is no refusal: for
-    who is about to add to it. Raises as `verify` does, except `AlteredError`.
+    The model itself is not looked at. Raises as `verify` does, except `AlteredError`.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path}: a model's file or folder expected, there is none")
-    return judged(path, read_bundle(path), trust, unfinished=unfinished)
+    bundle = read_bundle(path)
+    statement, sealed = opened(path, bundle, trust)
+    return trust.judge(statement, sealed.sealed_at, bundle.others).replaced(sealed)
 
 
 def read_bundle(path: Path) -> Bundle:
     """What stands beside a model; nothing of it is verified.
 
-    Raises `UnsealedError` where there is nothing, `UntrustedError` where it is no bundle.
+    Raises `UnsealedError` where there is nothing, `UntrustedError` where it is no bundle, and
+    `InputError` where there is no model.
     """
+    if not path.exists():
+        raise InputError(f"{path}: a model's file or folder expected, there is none")
     if not seal_path(path).exists():
         raise UnsealedError(
             f"{path} has no seal ({seal_path(path)} expected)",
@@ -77,14 +79,15 @@ def read_bundle(path: Path) -> Bundle:
         return Bundle.parse(data)
 
 
-def judged(path: Path, bundle: Bundle, trust: Trust, *, unfinished: bool) -> Verified[Sealed]:
-    """The seal that a bundle holds, for the model at that path. Raises as `read_seal` does."""
+def opened(path: Path, bundle: Bundle, trust: Trust) -> tuple[Verified[Statement], Sealed]:
+    """The seal in a bundle, signed by somebody who may; how many it takes was not asked yet.
+
+    Raises as `read_seal` does.
+    """
     with _refused(path):
         statement = trust.verify(bundle.seal)
         seal_, sealed_at = wire.from_statement(statement.value)
-    name = statement.value.subjects[0].name
-    held = trust.judge(statement, sealed_at, bundle.others, unfinished=unfinished)
-    return held.replaced(Sealed(path, name, seal_, sealed_at))
+    return statement, Sealed(path, statement.value.subjects[0].name, seal_, sealed_at)
 
 
 @contextlib.contextmanager
