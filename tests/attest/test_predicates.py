@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credenza.attest import Statement, Subject
+from credenza.attest import Envelope, Statement, Subject, Trust
 from credenza.attest import approval as approvals
 from credenza.attest import release as releases
 from credenza.attest.approval import Approval
 from credenza.attest.predicate import TrustVersion
 from credenza.attest.release import Release
 from credenza.errors import InputError
+from tests.vectors import make_trust
 
+VECTORS = Path(__file__).parent.parent / "vectors" / "trust"
 NOW = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
 ROOT = Subject("reader", "credenza-blake3", "5e" * 32)
 TRUST = TrustVersion("Bank", 3)
@@ -98,3 +102,25 @@ def test_one_is_not_the_other() -> None:
     both = Statement((ROOT, ROOT), approval.predicate_type, approval.predicate)
     with pytest.raises(InputError, match="one subject expected"):
         approvals.from_statement(both)
+
+
+def test_the_vectors_are_what_is_written_today() -> None:
+    written = (VECTORS / "statements.jsonl").read_bytes().splitlines(keepends=True)
+    assert written == [bytes(envelope) for envelope in make_trust.statements()]
+    approval, release = (Envelope.parse(line) for line in written)
+    trust = Trust.read(VECTORS / "bank.trust")
+    for envelope, person, role in ((approval, "bob", "approver"), (release, "rhea", "releaser")):
+        [vouch] = trust.verify(envelope).standing.vouches
+        assert (vouch.person, vouch.role) == (person, role)
+    assert json.loads(release.payload)["predicate"] == {
+        "name": "reader",
+        "version": 7,
+        "releasedAt": "2026-11-24T12:00:00Z",
+        "expires": "2099-01-01T00:00:00Z",
+        "trust": {"name": "Bank", "version": 3},
+    }
+    assert json.loads(approval.payload)["predicate"] == {
+        "role": "approver",
+        "approvedAt": "2026-11-24T12:00:00Z",
+        "trust": {"name": "Bank", "version": 3},
+    }

@@ -195,6 +195,32 @@ def test_a_rotation_waits_for_old_and_new(
     assert "trust     Bank, version 2" in do("verify reader --trust bank.trust")
 
 
+def test_roots_elsewhere_sign_a_draft(bank: Path, keys: None, do: Callable[[str], str]) -> None:
+    line = NEW.replace(" --key root.key", "") + " --role root=ada,bob:2"
+    assert "missing  2 more" in do(line)
+    assert not (bank / "bank.trust").exists()
+    assert "draft     2 more" in do("trust show bank.trust.draft")
+    do("trust sign bank.trust.draft --key ada.key")
+    do("trust sign bank.trust.draft --key bob.key")
+    assert "version 1, expires 2099-01-01" in do("trust show bank.trust")
+    assert not (bank / "bank.trust.draft").exists()
+
+
+def test_the_state_is_where_the_system_keeps_it(
+    model: Path, bank: Path, do: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    monkeypatch.setenv("HOME", str(bank / "home"))
+    for wrong in ("", "relative/state"):
+        monkeypatch.setenv("XDG_STATE_HOME", wrong)
+        do("verify reader --trust bank.trust")
+    [kept] = (bank / "home" / ".local" / "state" / "credenza").iterdir()
+    kept.write_bytes(b"")
+    code, _, err = run("verify reader --trust bank.trust")
+    assert code == 2
+    assert "not a trust state as it was written" in err
+    assert kept.read_bytes() == b""
+
+
 def test_a_renewal(model: Path, do: Callable[[str], str]) -> None:
     do("trust change bank.trust --expires 2100-01-01 --key root.key")
     assert "expires 2100-01-01" in do("trust show bank.trust")
@@ -235,6 +261,10 @@ def test_several_bare_keys(model: Path, do: Callable[[str], str]) -> None:
         (NEW.replace("bank.trust", "b.trust").replace("approver=", "boss="), "'approver'"),
         ("trust change bank.trust --without eve --key root.key", "there is no person 'eve'"),
         ("trust change bank.trust --expires 2098-01-01 --key tina.key", "of none of its root"),
+        (
+            NEW.replace("bank.trust", "b.trust").replace(" --key root.key", ""),
+            "--key of a root person",
+        ),
         ("trust sign bank.trust --key root.key", "a draft expected"),
         ("trust revoke bank.trust --key root.key", "--key-id"),
         ("trust revoke bank.trust --root 12 --key root.key", "64 hex digits"),

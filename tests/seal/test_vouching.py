@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import multiprocessing
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import credenza
 from credenza.admit import Policy
@@ -43,6 +46,7 @@ from credenza.errors import (
 )
 from credenza.findings import Finding, Report, Severity
 from credenza.seal import approve, attach, read_seal, release, seal, seal_path, verify, wire
+from credenza.seal.signing import opened
 from tests.attest.people import (
     ADA,
     ADA2,
@@ -565,3 +569,67 @@ def test_what_was_added_to_is_not_verified_by_that(model: Path) -> None:
     assert added.root == subject(model).digest
     with pytest.raises(ThresholdError):
         verify(model, trust())
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),
+    max_leaves=6,
+)
+TYPES = [
+    approvals.PREDICATE_TYPE,
+    releases.PREDICATE_TYPE,
+    examinations.PREDICATE_TYPE,
+    wire.PREDICATE_TYPE,
+]
+
+
+@pytest.fixture(scope="module")
+def sealed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = small_model(tmp_path_factory.mktemp("fuzz"))
+    seal(credenza.open(made), TINA)
+    return made
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), kind=st.sampled_from(TYPES), who=st.sampled_from([ADA, MONA, RHEA, TINA]))
+def test_whatever_a_trusted_key_signs_is_counted_or_refused(
+    sealed_once: Path, data: st.DataObject, kind: str, who: PrivateKey
+) -> None:
+    """A member of a good predicate changed to any JSON, or the payload to any bytes."""
+    held, bundle = trust(require=("trainer",)), Bundle.parse(seal_path(sealed_once).read_bytes())
+    good = {
+        approvals.PREDICATE_TYPE: approved(sealed_once, who)[0],
+        releases.PREDICATE_TYPE: released(sealed_once, who, expires=LATER),
+        examinations.PREDICATE_TYPE: examined(sealed_once, who, MARK),
+        wire.PREDICATE_TYPE: bundle.seal,
+    }[kind]
+    if data.draw(st.booleans()):
+        statement = json.loads(good.payload)
+        where = data.draw(st.sampled_from([statement, statement["predicate"]]))
+        where[data.draw(st.sampled_from(sorted(where)))] = data.draw(JSON)
+        payload = json.dumps(statement, separators=(",", ":")).encode()
+    else:
+        payload = data.draw(st.binary(max_size=30))
+    unsigned = Envelope(payload, good.payload_type, ())
+    line = Envelope(payload, good.payload_type, (who.sign(unsigned.signed_bytes),))
+    statement_, sealed = opened(sealed_once, bundle, held)
+    try:
+        said = held.judge(statement_, sealed.sealed_at, [line]).standing
+    except UntrustedError:
+        return
+    assert len(said.vouches) + len(said.uncounted) >= 2
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_mutated_bundle_is_read_whole_or_refused(sealed_once: Path, data: st.DataObject) -> None:
+    lines = bytearray(b"".join(map(bytes, [*approved(sealed_once, ADA), released(sealed_once)])))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        lines[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    try:
+        read = Bundle.parse(bytes(lines))
+    except InputError:
+        return
+    assert bytes(read) == lines

@@ -1,6 +1,7 @@
 """Make the vectors of trust documents: ``python -m tests.vectors.make_trust``.
 
-``trust/bank.trust`` is a chain of three versions. ``trust/refused/`` holds files that are refused:
+``trust/bank.trust`` is a chain of three versions, ``trust/statements.jsonl`` an approval and a
+release under it. ``trust/refused/`` holds files that are refused:
 the name is what each probes, ``trust/refused.json`` says with which error, and what it has to say.
 All of them are signed as they should be, but for those whose name says otherwise.
 """
@@ -13,7 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from credenza.attest import Envelope, PrivateKey
+from credenza.attest import Envelope, PrivateKey, Subject, sign
+from credenza.attest import approval as approvals
+from credenza.attest import release as releases
+from credenza.attest.approval import Approval
+from credenza.attest.predicate import TrustVersion
+from credenza.attest.release import Release
 from credenza.attest.roles import Role
 from credenza.attest.trust_document import TRUST_TYPE
 from tests.attest.people import (
@@ -21,6 +27,9 @@ from tests.attest.people import (
     ADA2,
     BOB,
     CAROL,
+    LATER,
+    NOW,
+    RHEA,
     TINA,
     document,
     line,
@@ -31,6 +40,7 @@ from tests.attest.people import (
 HERE = Path(__file__).parent / "trust"
 Change = Callable[[Any], object]
 
+SUBJECT = Subject("reader", "credenza-blake3", "5e" * 32)
 V1 = document(1)
 V2 = document(2, revoked_keys=revoked(ADA2.public.id))
 V3 = document(
@@ -227,10 +237,22 @@ def _chained() -> dict[str, tuple[bytes, str, str]]:
     }
 
 
+def statements() -> list[Envelope]:
+    """An approval by bob and a release by rhea, in their one spelling."""
+    seen = TrustVersion("Bank", 3)
+    approval = Approval(SUBJECT, "approver", NOW, seen)
+    release = Release(SUBJECT, "reader", 7, NOW, LATER, seen)
+    return [
+        sign(approvals.to_statement(approval), [BOB]),
+        sign(releases.to_statement(release), [RHEA]),
+    ]
+
+
 def main() -> None:
     shutil.rmtree(HERE, ignore_errors=True)
     (HERE / "refused").mkdir(parents=True)
     (HERE / "bank.trust").write_bytes(b"".join(map(bytes, CHAIN)))
+    (HERE / "statements.jsonl").write_bytes(b"".join(map(bytes, statements())))
     told = {}
     for name, (change, message) in CHANGED.items():
         (HERE / "refused" / f"{name}.trust").write_bytes(changed(change))

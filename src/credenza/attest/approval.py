@@ -18,6 +18,7 @@ from credenza.attest.roles import APPROVAL_TYPE
 from credenza.attest.statement import Statement, Subject
 from credenza.errors import InputError
 
+PREDICATE_TYPE = APPROVAL_TYPE
 ROLE_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 _OTHERWISE = frozenset({"root", "examiner", "releaser"})
@@ -46,12 +47,12 @@ class Approval:
 def to_statement(approval: Approval) -> Statement:
     """The statement to sign."""
     wire = _Predicate(role=approval.role, approved_at=approval.approved_at, trust=approval.trust)
-    return Statement((approval.subject,), APPROVAL_TYPE, msgspec.json.encode(wire))
+    return Statement((approval.subject,), PREDICATE_TYPE, msgspec.json.encode(wire))
 
 
 def from_statement(statement: Statement) -> Approval:
     """The approval that the statement holds. Raises `InputError` where it holds none."""
-    wire = predicate_of("approval", statement, APPROVAL_TYPE, _Predicate)
+    wire = predicate_of("approval", statement, PREDICATE_TYPE, _Predicate)
     approval = Approval(statement.subjects[0], wire.role, wire.approved_at, wire.trust)
     if to_statement(approval).predicate != statement.predicate:
         raise InputError("approval: a time in UTC and whole seconds expected")

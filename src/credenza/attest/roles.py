@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from credenza.attest.envelope import Envelope
 from credenza.attest.keys import PublicKey
@@ -58,8 +58,7 @@ class Signers(msgspec.Struct, frozen=True):
     claims: str
 
 
-@dataclass(frozen=True, slots=True)
-class Roles:
+class Roles(msgspec.Struct, frozen=True):
     """People, their roles, and what is revoked. ``anyone``: each of them may act in any role."""
 
     people: tuple[Person, ...]
@@ -69,11 +68,12 @@ class Roles:
     revoked_keys: tuple[Revoked, ...] = ()
     revoked_roots: tuple[Revoked, ...] = ()
     anyone: bool = False
-    _by_id: dict[str, tuple[str, PublicKey]] = field(init=False, repr=False, compare=False)
+    by_id: dict[str, tuple[str, PublicKey]] = {}
+    """By a key's id, whose it is, and the key. It follows from ``people``."""
 
     def __post_init__(self) -> None:
         keys = {k.id: (person.name, k) for person in self.people for k in person.keys}
-        object.__setattr__(self, "_by_id", keys)
+        force_setattr(self, "by_id", keys)
 
     @classmethod
     def bare(cls, keys: Iterable[PublicKey]) -> Roles:
@@ -94,12 +94,12 @@ class Roles:
     def counted(self, role: Role) -> tuple[str, ...]:
         """Those of a role who have a key that is not revoked."""
         revoked = {r.id for r in self.revoked_keys}
-        able = {person for id_, (person, _) in self._by_id.items() if id_ not in revoked}
+        able = {person for id_, (person, _) in self.by_id.items() if id_ not in revoked}
         return tuple(person for person in role.people if person in able)
 
     def owner(self, key: str) -> str:
         """Whose key that is; empty where it is nobody's."""
-        return self._by_id[key][0] if key in self._by_id else ""
+        return self.by_id[key][0] if key in self.by_id else ""
 
     def signers(self, envelope: Envelope) -> Signers:
         """Who signed an envelope, each signature by a known key checked. Nothing is parsed.
@@ -115,7 +115,7 @@ class Roles:
             raise UntrustedError("one key signed the same twice; the envelope was altered")
         message = envelope.signed_bytes
         for signature in envelope.signatures:
-            person, key = self._by_id.get(signature.keyid, ("", None))
+            person, key = self.by_id.get(signature.keyid, ("", None))
             if key is not None:
                 key.verify(message, signature.sig)
             if signature.keyid in reasons:

@@ -57,7 +57,15 @@ def _state_path(name: str) -> Path:
     import hashlib
     import os
 
-    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    from credenza.errors import InputError
+
+    home = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if not home.is_absolute():  # as the specification has it, for a relative one too
+        try:
+            home = Path.home() / ".local" / "state"
+        except RuntimeError as e:
+            hint = "set XDG_STATE_HOME, or give verify a --state FILE"
+            raise InputError("there is no home to keep what was seen in", hint=hint) from e
     return home / "credenza" / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.trust-state"
 
 

@@ -52,7 +52,7 @@ def new(
     name: Annotated[str, typer.Option("--name", help="Its name, the same in each version.")],
     role: RoleList,
     expires: Expires,
-    key: Keys,
+    key: Keys = [],  # noqa: B006
     person: People = [],  # noqa: B006  typer copies it
     separate: Separate = [],  # noqa: B006
     optional: Optional = [],  # noqa: B006
@@ -60,10 +60,13 @@ def new(
     """Make a trust document. Without --role root=… those are root whose keys sign it."""
     from credenza.attest import PrivateKey
     from credenza.attest.trust_editing import Draft, first
+    from credenza.errors import InputError
 
     until, signers = date("--expires", expires), [PrivateKey.read(path) for path in key]
     edit = _edit(person, role, separate, optional)
     if not any(r.name == "root" for r in edit.roles):
+        if not signers:
+            raise InputError("trust: --key of a root person, or --role root=NAME,… expected")
         edit = _with_roots(edit, key, signers)
     _write(file, Draft.after(None, first(name, until, edit)).signed(signers))
 
