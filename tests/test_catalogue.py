@@ -9,7 +9,7 @@ import pytest
 
 from credenza import catalogue
 
-DIGEST = "cb1ed4440ef2425e20c22ec755024a987c1e2248f76f6f43264c9ce9b9231541"
+DIGEST = "350bfc701782ac50915be52f423a60645728fcd93dcb9a41bbc0622f6f297f8f"
 
 
 def test_a_change_of_the_rules_is_a_change_of_the_version() -> None:

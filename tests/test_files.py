@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from credenza.errors import InputError
-from credenza.files import folder_whole, read_whole, write_out, write_whole
+from credenza.files import folder_whole, locked, read_whole, write_out, write_whole
 
 
 def test_written_bytes_are_read_back_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -28,6 +28,13 @@ def test_an_existing_file_can_be_kept(tmp_path: Path) -> None:
         write_whole(tmp_path / "a", b"two", replace=False)
     assert (tmp_path / "a").read_bytes() == b"one"
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_what_is_no_folder_cannot_be_locked(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "no", tmp_path / "file"):
+        with pytest.raises(InputError, match="cannot be opened"), locked(path):
+            pass
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -61,6 +61,58 @@ class NotRecipientError(RefusedError):
     """The encrypted model does not open with this key: it is for others, or was altered so."""
 
 
+class ThresholdError(UntrustedError):
+    """Fewer people vouch than a role takes. ``missing`` holds each such role, and how many more."""
+
+    def __init__(self, message: str, missing: tuple[tuple[str, int], ...]) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
+class SamePersonError(UntrustedError):
+    """As many keys vouch as a role takes, and some are one person's, who counts once."""
+
+
+class SeparationError(UntrustedError):
+    """One person acted in two roles that the trust document keeps separate."""
+
+
+class RevokedKeyError(UntrustedError):
+    """What is missing was signed by a key that is revoked."""
+
+
+class RevokedModelError(UntrustedError):
+    """The model's root is revoked, whoever vouches for it."""
+
+
+class ExpiredTrustError(UntrustedError):
+    """The trust document has expired: somebody may be holding back a newer one."""
+
+
+class TrustRollbackError(UntrustedError):
+    """The trust document is older than one that was seen, or that a signer saw."""
+
+
+class TrustChainError(UntrustedError):
+    """A version of the trust document is not signed by those who may follow the one before it."""
+
+
+class ForkError(UntrustedError):
+    """There are two trust documents, or two released models, under one name and version."""
+
+
+class ReleaseRollbackError(UntrustedError):
+    """A newer release of that name was seen before."""
+
+
+class ExpiredReleaseError(UntrustedError):
+    """The release has expired."""
+
+
+class MixAndMatchError(UntrustedError):
+    """A statement is about another model than the seal that it stands beside."""
+
+
 class AlteredError(RefusedError):
     """The artefact is not the one that was sealed. ``report`` names what differs."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import stat
@@ -167,3 +168,28 @@ def read_whole(path: Path, *, limit: int, owner_only: bool = False) -> bytes:
     if len(data) > limit:
         raise InputError(f"{path}: at most {limit} bytes expected, more found")
     return data
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the exclusive lock (flock) of a folder, in which a file is read and written anew.
+
+    It is the folder's because `write_whole` exchanges the file. Raises `InputError` where there is
+    no such folder, or it cannot be locked.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as e:
+        raise InputError(f"{folder} cannot be opened: {e.strerror}") from e
+    try:
+        _lock(handle, folder)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as e:
+        raise InputError(f"{folder} cannot be locked: {e.strerror}") from e

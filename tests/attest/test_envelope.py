@@ -12,6 +12,7 @@ from credenza.attest import (
     Envelope,
     PrivateKey,
     Signature,
+    Standing,
     Statement,
     Subject,
     Trust,
@@ -119,20 +120,17 @@ def test_nobody_to_trust_or_to_sign_is_an_error() -> None:
 
 def test_only_trust_makes_a_verified() -> None:
     with pytest.raises(TypeError):
-        Verified(STATEMENT, (), object())
+        Verified(STATEMENT, Standing("", 0, ()), object())
 
 
 def test_any_flipped_bit_is_refused() -> None:
     data = bytes(sign(STATEMENT, [KEY]))
     trust = Trust((KEY.public,))
-    keyid = data.index(b'"keyid":"') + len(b'"keyid":"')
-    hint = range(keyid, keyid + 64)  # a hint is not signed, and believed by nobody
+
     for place in range(len(data)):
         for bit in range(8):
             changed = bytearray(data)
             changed[place] ^= 1 << bit
-            if place in hint:
-                continue
             with pytest.raises(CredenzaError):
                 trust.verify(Envelope.parse(bytes(changed)))
 

@@ -215,16 +215,17 @@ def _varint(window: Window, at: int, stop: int) -> tuple[int, int]:
     return value, at + after
 
 
-def _decoded(window: Window, held: bytes, i: int, at: int) -> tuple[int, int]:
+def _decoded(  # noqa: RET503  what refuses does not return
+    window: Window, held: bytes, i: int, at: int
+) -> tuple[int, int]:
     """The number of 64 bits at byte ``i`` of ``held``, and the byte after it."""
     if i < len(held) and held[i] < 0x80:
         return held[i], i + 1
-    value = shift = 0
-    for after, byte in enumerate(held[i : i + _LONGEST_VARINT], i + 1):
-        value |= (byte & 0x7F) << shift
-        shift += 7
+    value = 0
+    for n, byte in enumerate(held[i : i + _LONGEST_VARINT]):
+        value |= (byte & 0x7F) << 7 * n
         if byte < 0x80 and value < 1 << 64:
-            return value, after
+            return value, i + n + 1
     what, found = "a number does not end, or has over 64 bits", window.read(at, 10).hex(" ")
     refuse(window, "protobuf-varint", at, what, "a varint", found or "nothing")
 

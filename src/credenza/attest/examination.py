@@ -6,16 +6,14 @@ Specification: docs/formats/examination.md.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from dataclasses import dataclass
 
 import msgspec
 
+from credenza.attest.predicate import model_subject, predicate_of
 from credenza.attest.statement import Statement, Subject
 from credenza.errors import InputError
 from credenza.findings import Report
-
-_ROOT = re.compile(r"[0-9a-f]{64}")
 
 PREDICATE_TYPE = "https://credenza.dev/examination/v1"
 
@@ -33,9 +31,8 @@ class Examination:
     examined_at: dt.datetime
 
     def __post_init__(self) -> None:
+        model_subject("report", self.subject)
         digest = self.subject.digest
-        if not (self.subject.algorithm.startswith("credenza-") and _ROOT.fullmatch(digest)):
-            raise InputError(f"report: a model root in lower-case hex expected, {digest!r} found")
         if self.report.root != digest:
             raise InputError(f"report: it is about root {self.report.root!r}, signed for {digest}")
         if not self.report.covered:
@@ -60,16 +57,7 @@ def from_statement(statement: Statement) -> Examination:
 
     Raises `InputError` where it holds none, or is about more than one subject.
     """
-    if statement.predicate_type != PREDICATE_TYPE:
-        raise InputError(f"report: {PREDICATE_TYPE} expected, {statement.predicate_type!r} found")
-    if len(statement.subjects) != 1:
-        raise InputError(f"report: one subject expected, {len(statement.subjects)} found")
-    try:
-        predicate = msgspec.json.decode(statement.predicate, type=_Predicate)
-    except (ValueError, KeyError, RecursionError) as e:
-        raise InputError(f"report: not well-formed: {e}") from e
-    if msgspec.json.encode(predicate) != statement.predicate:
-        raise InputError("report: not in its one spelling (unknown or repeated members, or spaces)")
+    predicate = predicate_of("report", statement, PREDICATE_TYPE, _Predicate)
     return Examination(statement.subjects[0], predicate.report, predicate.examined_at)
 
 

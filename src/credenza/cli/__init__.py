@@ -12,7 +12,21 @@ import traceback
 
 import typer
 
-from credenza.cli import artifact, audit, demo, diff, encrypt, keys, log, probe, seal, verify
+from credenza.cli import (
+    approve,
+    artifact,
+    audit,
+    demo,
+    diff,
+    encrypt,
+    keys,
+    log,
+    probe,
+    release,
+    seal,
+    trust,
+    verify,
+)
 from credenza.errors import CredenzaError, RefusedError
 
 app = typer.Typer(
@@ -30,6 +44,9 @@ keys.app.command("recipient")(encrypt.recipient)
 app.command("artifact")(artifact.artifact)
 app.command("seal")(seal.seal)
 app.command("verify")(verify.verify)
+app.command("approve")(approve.approve)
+app.command("release")(release.release)
+app.add_typer(trust.app, name="trust")
 app.command("encrypt")(encrypt.encrypt)
 app.command("decrypt")(encrypt.decrypt)
 app.command("rekey")(encrypt.rekey)

@@ -13,12 +13,14 @@ from credenza.cli.console import (
     AsJson,
     Log,
     Model,
+    Trusts,
     conclude,
     files,
     operator,
     print_json,
     reading,
     record,
+    trusted,
 )
 from credenza.cli.keys import PasswordFile, asking, new_password
 
@@ -29,9 +31,6 @@ Encrypted = Annotated[Path, typer.Argument(metavar="ENC", help="An encrypted mod
 To = Annotated[
     list[Path],
     typer.Option("--to", metavar="R.pub", help="A recipient's public key; several by several."),
-]
-TrustFile = Annotated[
-    Path, typer.Option("--trust", metavar="FILE.pub", help="The public key of who may seal.")
 ]
 IdentityFile = Annotated[
     Path, typer.Option("--identity", metavar="R", help="Your private key as a recipient.")
@@ -44,16 +43,15 @@ Out = Annotated[
 def encrypt(
     model: Model,
     to: To,
-    trust: TrustFile,
+    trust: Trusts,
     out: Out,
     log: Log = None,
     as_json: AsJson = False,
 ) -> None:
     """Encrypt a sealed model, verified as it is read, to recipients."""
-    from credenza.attest import Trust
     from credenza.seal import encryption, read_seal
 
-    by, recipients = Trust.read(trust), _recipients(to)
+    by, recipients = trusted(trust), _recipients(to)
     total = sum(f.size for f in read_seal(model, by).value.seal.files)
     with _reported(as_json), reading("encrypting", total) as progress:
         sealed = encryption.encrypt(model, by, recipients, out, progress=progress)
@@ -73,21 +71,20 @@ def encrypt(
 def decrypt(
     encrypted: Encrypted,
     identity: IdentityFile,
-    trust: TrustFile,
+    trust: Trusts,
     out: Out,
     password_file: PasswordFile = None,
     log: Log = None,
     as_json: AsJson = False,
 ) -> None:
     """Write an encrypted model back, with its seal, once verified."""
-    from credenza.attest import Trust
     from credenza.seal import encryption
 
     key = encryption.Identity.read(identity, asking(password_file))
     payload = encrypted / encryption.PAYLOAD_NAME
     total = payload.stat().st_size if payload.exists() else 0
     with _reported(as_json), reading("decrypting", total) as progress:
-        sealed = encryption.decrypt(encrypted, Trust.read(trust), key, out, progress=progress)
+        sealed = encryption.decrypt(encrypted, trusted(trust), key, out, progress=progress)
     root, written = sealed.value.seal.root.hex(), sealed.value.path
     record(log, "decrypted", root=root, actor=operator(), model=str(written))
     if as_json:

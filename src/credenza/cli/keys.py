@@ -67,7 +67,7 @@ def show(
 
 def new_password(out: Path, password_file: Path | None) -> str:
     """A password for a key to be made, from the file, the environment, or the terminal."""
-    password = _given(password_file)
+    password = given_password(password_file)
     return _prompt(f"New password of {out}", again=True) if password is None else password
 
 
@@ -75,13 +75,13 @@ def asking(password_file: Path | None) -> Ask:
     """Asks the file, then the environment, then whoever sits at the terminal."""
 
     def ask(what: str) -> str:
-        password = _given(password_file)
+        password = given_password(password_file)
         return _prompt(what) if password is None else password
 
     return ask
 
 
-def _given(password_file: Path | None) -> str | None:
+def given_password(password_file: Path | None) -> str | None:
     """The password from the file or the environment. Raises `InputError` where it is empty."""
     from credenza.errors import InputError
     from credenza.files import read_whole

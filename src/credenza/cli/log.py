@@ -194,7 +194,8 @@ def check_logged(
 
     Raises `UntrustedError` where the receipt does not prove it.
     """
-    from credenza.attest import Envelope, Statement
+    from credenza.attest import Statement
+    from credenza.attest.bundle import Bundle
     from credenza.errors import InputError, UntrustedError
     from credenza.files import read_whole
     from credenza.ledger import Policy, Receipt, check_receipt
@@ -206,7 +207,7 @@ def check_logged(
         raise InputError("--receipt: --log-key VKEY expected beside it")
     policy = Policy(vkey(log_key), vkeys(witness), threshold)
     proof = Receipt.parse(read_whole(receipt, limit=LARGEST_RECEIPT))
-    envelope = Envelope.parse(read_whole(seal_path(model), limit=LARGEST_CONTENT))
+    envelope = Bundle.parse(read_whole(seal_path(model), limit=LARGEST_CONTENT)).seal
     check_receipt(proof, envelope, policy)
     # The file may have been exchanged since the seal was read: the logged one must name this root.
     found = [subject.digest for subject in Statement.parse(envelope.payload).subjects]

@@ -9,19 +9,16 @@ from typing import Annotated
 import typer
 
 from credenza.cli.console import conclude, files, operator, print_json, reading, record
+from credenza.cli.keys import given_password
 
 Out = Annotated[
-    Path, typer.Option("--out", metavar="FILE", help="With --oms: the signature to write.")
+    Path | None, typer.Option("--out", metavar="FILE", help="With --oms: the signature to write.")
 ]
 Certificate = Annotated[
     Path | None,
     typer.Option(
         "--certificate", metavar="CHAIN.pem", help="With --oms: the key's certificate, its issuers."
     ),
-]
-PasswordFile = Annotated[
-    Path | None,
-    typer.Option("--password-file", metavar="FILE", help="With --oms: holds the key's password."),
 ]
 ShardSize = Annotated[
     int | None, typer.Option("--shard-size", min=1, help="With --oms: bytes to a shard.")
@@ -67,17 +64,14 @@ class SealOptions:
 def seal(model: Path, key: Path, options: SealOptions, log: Path | None, *, as_json: bool) -> None:
     """Sign a model, and say what was signed."""
     from credenza.errors import InputError
-    from credenza.files import read_whole
     from credenza.seal import oms
 
     names = [h.value for h in oms.Hash]
     if options.algorithm not in names:
         raise InputError(f"--algorithm: {', '.join(names)} expected, {options.algorithm!r} given")
-    password = None
-    if options.password_file is not None:
-        password = read_whole(options.password_file, limit=4096).rstrip(b"\r\n")
     chain = oms.read_certificates(options.certificate) if options.certificate else ()
-    private = oms.PrivateKey.read(key, password)
+    password = given_password(options.password_file)
+    private = oms.PrivateKey.read(key, None if password is None else password.encode())
     with reading("signing", _size(model)) as progress:
         manifest = oms.sign(
             model,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from credenza.cli.console import AsJson, Html, Model, Seed, conclude
+from credenza.cli.console import AsJson, Html, Model, Seed, conclude, trusted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,7 +35,6 @@ def probe(
     html: Html = None,
 ) -> None:
     """Say whether a sealed classifier behaves as if it were poisoned."""
-    from credenza.attest import Trust
     from credenza.classifier import Classifier
     from credenza.dataset import Dataset
     from credenza.errors import InputError
@@ -44,7 +43,7 @@ def probe(
 
     network = _built(module)
     try:
-        network.load_state_dict(load_torch(model, Trust.read(trust)))
+        network.load_state_dict(load_torch(model, trusted([trust])))
     except RuntimeError as e:  # what torch raises where names or shapes do not fit
         raise InputError(f"--module {module}: the sealed parameters do not fit: {e}") from e
     tests = (ConfusionCanaries(), TriggerSearch())

@@ -13,6 +13,7 @@ from credenza.seal.digests import Algorithm
 from credenza.seal.loading import check, load, load_torch, read, verify
 from credenza.seal.signing import read_seal, seal, seal_path
 from credenza.seal.tree import Seal, SealedFile, Segment
+from credenza.seal.vouching import Added, approve, attach, release
 from credenza.verbs import callable_room
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from credenza.seal.onnx_session import load_onnx
 
 __all__ = [
+    "Added",
     "Algorithm",
     "Cache",
     "Seal",
@@ -28,12 +30,15 @@ __all__ = [
     "SealedFile",
     "Segment",
     "VerifiedBytes",
+    "approve",
+    "attach",
     "check",
     "load",
     "load_onnx",
     "load_torch",
     "read",
     "read_seal",
+    "release",
     "seal",
     "seal_path",
     "verified_folder",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from credenza.artifact import SEAL_NAME, Artifact
-from credenza.attest import Envelope, Trust, Verified, sign
+from credenza.attest import Statement, Trust, Verified, sign
+from credenza.attest.bundle import Bundle
 from credenza.attest.statement import Signer
 from credenza.errors import InputError, UnsealedError, UntrustedError
-from credenza.files import read_whole, write_whole
+from credenza.files import locked, read_whole, write_whole
 from credenza.seal import sealing, wire
 from credenza.seal.contents import Sealed
 from credenza.seal.digests import Algorithm
@@ -49,49 +52,80 @@ def seal(
     statement = wire.to_statement(
         taken, artifact.path.resolve().name, now or dt.datetime.now(dt.UTC)
     )
-    write_whole(seal_path(artifact.path), bytes(sign(statement, signers)))
+    written = seal_path(artifact.path)
+    with locked(written.parent):
+        write_whole(written, bytes(sign(statement, signers)))
     return taken
 
 
 def read_seal(path: Path | str, trust: Trust) -> Verified[Sealed]:
-    """The seal of a model, its signature checked. The model itself is not looked at.
+    """The seal of a model, with all that was said about it, held against what the trust demands.
 
-    Raises as `verify` does, except `AlteredError`.
+    The model itself is not looked at. Raises as `verify` does, except `AlteredError`.
     """
     path = Path(path)
     return verified_seal(seal_bytes(path), path, trust, where=seal_path(path))
 
 
 def seal_bytes(path: Path) -> bytes:
-    """The seal of a model as it is on disk, not verified.
+    """What stands beside a model; nothing of it is verified.
 
-    Raises `InputError` where there is no model or its seal cannot be read, `UnsealedError` where
-    there is no seal.
+    Raises `InputError` where there is no model, `UnsealedError` where there is no seal, and
+    `UntrustedError` where something else is in its place.
     """
     if not path.exists():
         raise InputError(f"{path}: a model's file or folder expected, there is none")
     if (path / ENCRYPTED_NAME).exists():
         raise UnsealedError(f"{path} is encrypted: the key of a recipient is needed to read it")
-    if not seal_path(path).exists():
+    place = seal_path(path)
+    if not place.exists():
         raise UnsealedError(
-            f"{path} has no seal ({seal_path(path)} expected)",
+            f"{path} has no seal ({place} expected)",
             hint="credenza seal MODEL --key KEY makes one",
         )
-    return read_whole(seal_path(path), limit=LARGEST_SEAL)
+    if not place.is_file():
+        raise UntrustedError(f"{place} is no seal: a regular file expected, another kind found")
+    return read_whole(place, limit=LARGEST_SEAL)
+
+
+def read_bundle(path: Path) -> Bundle:
+    """What was said of a model, beside it; nothing of it is verified. Raises as `seal_bytes`."""
+    data = seal_bytes(path)
+    with _refused(seal_path(path)):
+        return Bundle.parse(data)
 
 
 def verified_seal(data: bytes, path: Path, trust: Trust, *, where: Path) -> Verified[Sealed]:
     """The seal in ``data``, which was read from ``where``, of the model at ``path``.
 
-    Raises `UntrustedError` where it is no seal, or no trusted key signed it.
+    Raises `UntrustedError`, or a leaf of it, where it is no seal, or not what the trust demands.
     """
-    try:
-        statement = trust.verify(Envelope.parse(data))
+    with _refused(where):
+        bundle = Bundle.parse(data)
+    statement, sealed = opened(path, bundle, trust, where=where)
+    return trust.judge(statement, sealed.sealed_at, bundle.others).replaced(sealed)
+
+
+def opened(
+    path: Path, bundle: Bundle, trust: Trust, *, where: Path | None = None
+) -> tuple[Verified[Statement], Sealed]:
+    """The seal in a bundle, signed by somebody who may; how many it takes was not asked yet.
+
+    Raises as `read_seal` does.
+    """
+    with _refused(where or seal_path(path)):
+        statement = trust.verify(bundle.seal)
         seal_, sealed_at = wire.from_statement(statement.value)
+    return statement, Sealed(path, statement.value.subjects[0].name, seal_, sealed_at)
+
+
+@contextlib.contextmanager
+def _refused(where: Path) -> Iterator[None]:
+    """What is no seal is a refusal, not a question that could not be answered."""
+    try:
+        yield
     except InputError as e:
         raise UntrustedError(f"{where} is no seal: {e}") from e
-    name = statement.value.subjects[0].name
-    return statement.replaced(Sealed(path, name, seal_, sealed_at))
 
 
 def seal_path(path: Path) -> Path:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from credenza.artifact.folder import check_path
+from credenza.artifact.paths import check_path
 from credenza.errors import InputError, MalformedError
 from credenza.seal.oms import strict
 from credenza.seal.oms.hashes import Hash
