@@ -109,7 +109,7 @@ def test_a_stripped_or_changed_bundle_is_refused(strip: Any) -> None:
 def test_an_identity_stands_where_a_key_stands() -> None:
     """`Trust` asks for ``id`` and ``verify``, and an identity has both."""
     identity = Identity(*SOMEBODY)
-    verified = Trust((identity,)).verify(enveloped(ENVELOPE))  # type: ignore[arg-type]  # a trust's type names keys alone
+    verified = Trust((identity,)).verify(identity.envelope(ENVELOPE))  # type: ignore[arg-type]  # a trust's type names keys alone
     assert verified.keys == (identity.id,)
     assert verified.value.subjects[0].name == "v1.1.0-sigstore"
     assert identity.id != Identity(*OTHER).id

@@ -47,6 +47,7 @@ def test_there_and_back(encrypted: Path, sealed: Path, run: Run) -> None:
 
 def test_as_json_and_in_the_ledger(encrypted: Path, sealed: Path, run: Run) -> None:
     folder, trust, ledger = encrypted.parent, _trust(sealed), encrypted.parent / "ledger"
+    assert run("log", "new", ledger, "--origin", "example.com/models").code == 0
     ours = ("--log", ledger, "--json", "--trust", trust)
     done = run("encrypt", sealed, "--to", folder / "r.pub", "--out", folder / "e", *ours)
     told = json.loads(done.out)
@@ -55,7 +56,7 @@ def test_as_json_and_in_the_ledger(encrypted: Path, sealed: Path, run: Run) -> N
     assert json.loads(done.out)["root"] == told["root"]
     assert json.loads(done.out)["model"] == str(folder / "p")
     shown = run("log", "show", ledger)
-    assert [line.split()[1] for line in shown.out.splitlines()] == ["encrypted", "decrypted"]
+    assert [line.split()[2] for line in shown.out.splitlines()] == ["encrypted", "decrypted"]
 
 
 def test_other_recipients(encrypted: Path, sealed: Path, run: Run) -> None:

@@ -40,6 +40,7 @@ def test_each_hash_and_shards(model: Path, run: Run, algorithm: str) -> None:  #
 
 
 def test_a_refusal_exits_with_one_and_is_recorded(model: Path, run: Run) -> None:  # noqa: F811
+    assert run("log", "new", "ledger", "--origin", "example.com/models").code == 0
     run("seal", model, "--key", "key.pem", "--oms", "--log", "ledger")
     (model / "a-c").write_bytes(b"x")
     arguments = ("verify", model, "--oms", "model.sig", "--trust", "key.pub", "--log", "ledger")
@@ -83,7 +84,7 @@ def test_files_that_need_not_be_signed(model: Path, run: Run) -> None:  # noqa: 
     [
         (("seal", "--key", "key.pem", "--oms", "--algorithm", "md5"), "sha256, blake2b, blake3"),
         (("seal", "--key", "key.pub", "--oms"), "a private key in PEM expected"),
-        (("seal", "--key", "key.pem", "--ignore", "a"), "an option that needs --oms"),
+        (("seal", "--key", "key.pem", "--one-file-as-dot"), "an option that needs --oms"),
         (("verify", "--trust", "key.pub", "--any-identity"), "an option that needs --oms"),
         (("verify", "--trust", "key.pem", "--oms", "model.sig"), "a private key found"),
         (
@@ -113,6 +114,7 @@ def test_an_encrypted_key(model: Path, run: Run, tmp_path: Path) -> None:  # noq
     )
     (tmp_path / "secret.pem").write_bytes(secret)
     (tmp_path / "password").write_text("pass\n")
+    (tmp_path / "password").chmod(0o600)
     sign = ("seal", model, "--key", "secret.pem", "--oms")
     assert "no password was given" in run(*sign).err
     assert run(*sign, "--password-file", "password").code == 0

@@ -307,6 +307,7 @@ def test_a_draft_of_what_is_no_longer_there(
 def test_approvals_releases_and_refusals_are_recorded(
     model: Path, do: Callable[[str], str], refuse: Callable[[str], str]
 ) -> None:
+    do("log new bank.ledger --origin example.com/models")
     refuse("verify reader --trust eve.key.pub --log bank.ledger")
     assert "why=no trusted key signed it" in do("log show bank.ledger")
     do("release reader --trust bank.trust --key rhea.key --version 2 --log bank.ledger")

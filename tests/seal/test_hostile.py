@@ -21,7 +21,7 @@ from tests.seal.models import KEY, TRUST, small_model
 def test_a_fifo_for_a_seal_is_not_waited_for(tmp_path: Path) -> None:
     model = small_model(tmp_path)
     os.mkfifo(seal_path(model))
-    with pytest.raises(InputError, match="a regular file expected"):
+    with pytest.raises(UntrustedError, match="a regular file expected"):
         verify(model, TRUST)
 
 

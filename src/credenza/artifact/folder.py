@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import threading
 from collections.abc import Collection, Iterator
@@ -28,6 +29,9 @@ from credenza.errors import InputError
 
 SEAL_NAME = "credenza.seal"
 """The one file that is not part of the artefact in whose folder it lies, and only at its top."""
+
+_UNFINISHED = re.compile(re.escape(f".{SEAL_NAME}.") + "[0-9a-f]{16}")
+"""A seal that is being written (`credenza.files.write_whole`), or whose writer was killed."""
 
 MOST_FOLDERS_DEEP = 64
 """How deep folders may nest. Each level holds one descriptor open while it is listed."""
@@ -141,9 +145,10 @@ def files(path: str | os.PathLike[str], *, ignore: Collection[str] = ()) -> tupl
     """Every file of the artefact at ``path``, sorted by relative path; none of them is opened.
 
     A file is its own artefact. Of a folder everything is part, hidden files too, but the seal at
-    its top (`SEAL_NAME`), and what ``ignore`` names: relative paths of files, and of folders with a
-    ``/`` at their end. A file that some loader would pick up by its name (`LOADABLE`) is never
-    ignored: named itself it is an error, in an ignored folder it is listed all the same.
+    its top (`SEAL_NAME`, and one that is being written), and what ``ignore`` names: relative paths
+    of files, and of folders with a ``/`` at their end. A file that some loader would pick up by its
+    name (`LOADABLE`) is never ignored: named itself it is an error, in an ignored folder it is
+    listed all the same.
 
     Raises `InputError` where there is nothing, it cannot be listed, or a name in ``ignore`` will
     not do; `MalformedError` for a link, a special file, a name that not every system reads alike,
@@ -168,7 +173,7 @@ def _walk(folder: int, prefix: str) -> Iterator[tuple[str, int]]:
     if prefix.count("/") > MOST_FOLDERS_DEEP:
         what = f"folders are nested more than {MOST_FOLDERS_DEEP} deep"
         refuse("depth", prefix.rstrip("/"), what, "")
-    names = os.listdir(folder)
+    names = [name for name in os.listdir(folder) if prefix or not _UNFINISHED.fullmatch(name)]
     for name in names:
         check_path(prefix + name)
     check_collisions(prefix, names)

@@ -49,6 +49,14 @@ class Identity:
         """SHA-256 of the issuer, a line feed and the identity, in hex."""
         return hashlib.sha256(f"{self.issuer}\n{self.identity}".encode()).hexdigest()
 
+    def envelope(self, bundle: bytes) -> Envelope:
+        """The envelope in a sigstore bundle, said to be this identity's: what a trust verifies.
+
+        Raises as `enveloped` does.
+        """
+        held = enveloped(bundle)
+        return Envelope(held.payload, held.payload_type, (Signature(self.id, bundle),))
+
     def verify(self, message: bytes, signature: bytes) -> None:
         """Raises `UntrustedError` unless this identity signed ``message``.
 
