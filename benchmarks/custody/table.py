@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import credenza
-from benchmarks.custody import models, ours
+from benchmarks.custody import models, ours, tampering
 from benchmarks.custody.turns import Turns, peak, process, seconds
 from benchmarks.custody.worker import Worker
 from benchmarks.environments import cache, environment, versions
@@ -40,6 +40,11 @@ the mapped file, of which every page is then read. tensorizer reads the same ten
 a random key, with as many readers as were fastest. *Memory* is the most that the process held
 (resident, mapped pages of files included); that of a load is over what the same process held when
 all was imported.
+
+*Altered* and *honest* models are small ones of every format, as the tests make them
+(`tests/seal/alterations.py` lists the alterations, and which error is the right one;
+`tests/seal/honesty.py` what owners do to their models); an alteration counts as refused where both
+`verify` and `load` raise that error. The intervals are exact (Clopper and Pearson).
 """
 
 
@@ -277,6 +282,11 @@ def _memory(bench: _Bench) -> Iterator[Bar]:
         )
 
 
+def _tampering(_: _Bench) -> Iterator[Bar]:
+    """What is refused, and what is not."""
+    yield from tampering.bars()
+
+
 ROWS: Final[tuple[Rows, ...]] = (
     _command_lines,
     _against_the_api,
@@ -289,4 +299,5 @@ ROWS: Final[tuple[Rows, ...]] = (
     _ledger,
     _small_model,
     _memory,
+    _tampering,
 )

@@ -12,7 +12,6 @@ import contextlib
 import os
 import random
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from credenza.errors import AlteredError, RefusedError, UnsealedError, Untrusted
 from credenza.seal import Algorithm, seal, seal_path
 from tests.seal import edits
 from tests.seal.edits import Edit, UnfitError, changed
-from tests.seal.makers import MAKERS
+from tests.seal.makers import MAKERS, scratch
 from tests.seal.models import KEY, OTHER
 
 
@@ -250,7 +249,7 @@ def old_seal(model: Path, rng: random.Random) -> None:
 
 def other_seal(model: Path, rng: random.Random) -> None:
     """The seal is that of another model, which a trusted key sealed."""
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         maker = rng.choice(MAKERS)
         other = maker(Path(folder), rng)
         seal(credenza.open(other), KEY, algorithm=rng.choice(list(Algorithm)))

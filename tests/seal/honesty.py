@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from credenza.attest import Trust
 from credenza.errors import CredenzaError
 from credenza.seal import Algorithm, seal, seal_path
 from tests.seal.alterations import files
-from tests.seal.makers import MAKERS, Maker
+from tests.seal.makers import MAKERS, Maker, scratch
 from tests.seal.models import KEY, OTHER, TRUST
 
 Variation = Callable[[Path, random.Random], tuple[Path, Trust]]
@@ -137,7 +136,7 @@ def honest(count: int, seed: int = 0) -> Iterator[Honest]:
 
 def _tried(maker: Maker, variation: Variation, seed: int) -> Honest:
     rng = random.Random(seed)
-    with tempfile.TemporaryDirectory() as name:
+    with scratch() as name:
         folder = Path(name) / "models"
         folder.mkdir()
         return Honest(

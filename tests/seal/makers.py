@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import random
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +19,13 @@ Arrays = dict[str, NDArray[Any]]
 Maker = Callable[[Path, random.Random], Path]
 """Makes a model below a folder, and says where it is: a folder, or a file."""
 
+_MEMORY: Final = "/dev/shm"  # noqa: S108  a folder of an unpredictable name is made in it
 _DTYPES: Final = ("<f4", "<f4", "<f2", "<f8", "<i4", "<i8", "|u1")
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder to be thrown away: in memory where there is such a place, for seals are synced."""
+    return tempfile.TemporaryDirectory(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None)
 
 
 def arrays(rng: random.Random) -> Arrays:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from credenza.errors import RefusedError
 from credenza.seal import Algorithm, seal
 from tests.seal.alterations import ALTERATIONS, Alteration
 from tests.seal.edits import UnfitError
-from tests.seal.makers import MAKERS
+from tests.seal.makers import MAKERS, scratch
 from tests.seal.models import KEY, TRUST
 
 
@@ -53,7 +52,7 @@ def campaign(count: int, seed: int = 0) -> Iterator[Trial]:
 @contextmanager
 def _pristine(rng: random.Random) -> Iterator[list[Path]]:
     """A sealed model of every format, each in a folder of its own."""
-    with tempfile.TemporaryDirectory() as name:
+    with scratch() as name:
         models = []
         for maker in MAKERS:
             folder = Path(name) / maker.__name__
@@ -67,7 +66,7 @@ def _pristine(rng: random.Random) -> Iterator[list[Path]]:
 def _tried(models: list[Path], name: str, alteration: Alteration, seed: int) -> Trial | None:
     order = random.Random(seed).sample(models, len(models))
     for model in order:
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch() as folder:
             copy = Path(shutil.copytree(model.parent, Path(folder) / "copy")) / model.name
             try:
                 alteration.alter(copy, random.Random(seed))
