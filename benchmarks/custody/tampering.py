@@ -6,12 +6,13 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-from benchmarks.results import Bar
-from credenza.rates import interval
 from tests.seal.alterations import ALTERATIONS
 from tests.seal.honesty import honest
 from tests.seal.makers import MAKERS
 from tests.seal.tampering import campaign
+
+from benchmarks.results import Bar
+from credenza.rates import interval
 
 ALTERED: Final = 10_000
 HONEST: Final = 1_000

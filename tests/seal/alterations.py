@@ -192,7 +192,10 @@ def _twins(model: Path) -> list[tuple[Path, Tensor, Tensor]]:
 def rename_tensor(model: Path, rng: random.Random) -> None:
     """One name becomes another, wherever the file has it."""
     root = model.parent if model.is_file() else model
-    tensor = rng.choice(list(credenza.open(model).tensors))
+    tensors = list(credenza.open(model).tensors)
+    if not tensors:  # in a pickle of protocol 2 no array lies as it is
+        raise UnfitError
+    tensor = rng.choice(tensors)
     path = root / tensor.file
     name = tensor.name.encode()
     data = path.read_bytes().replace(name, name[:-1] + bytes([name[-1] ^ 1]))
