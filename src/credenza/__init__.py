@@ -17,13 +17,23 @@ if TYPE_CHECKING:
     from credenza.diff import diff as diff
     from credenza.probe import probe as probe
     from credenza.seal import load as load
+    from credenza.seal import load_onnx as load_onnx
+    from credenza.seal import load_torch as load_torch
     from credenza.seal import seal as seal
+    from credenza.seal import verified_folder as verified_folder
     from credenza.seal import verify as verify
 
 __version__ = "0.1.0"
 
 _ROOMS = frozenset({"admit", "attack", "audit", "diff", "guard", "ledger", "probe", "seal"})
-_FUNCTIONS = {"open": "artifact", "load": "seal", "verify": "seal"}
+_FUNCTIONS = {
+    "open": "artifact",
+    "load": "seal",
+    "load_onnx": "seal",
+    "load_torch": "seal",
+    "verified_folder": "seal",
+    "verify": "seal",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from credenza.artifact.folder import (
     MOST_FOLDERS_DEEP,
+    MOST_FOLDERS_OPEN,
     SEAL_NAME,
-    OpenFile,
-    check_path,
+    Place,
     files,
     open_bytes,
 )
+from credenza.artifact.open_file import OpenFile
+from credenza.artifact.paths import check_path
 from credenza.errors import InputError, MalformedError
 
 
@@ -250,3 +252,66 @@ def test_leaves_no_descriptor_open(tmp_path: Path) -> None:
     with pytest.raises(MalformedError):
         OpenFile("pipe", os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK))
     assert len(os.listdir("/dev/fd")) == before
+
+
+def test_an_ignored_folder_hides_nothing_that_a_loader_would_pick_up(tmp_path: Path) -> None:
+    """.git/ may be left out; a model or code that was planted in it is seen all the same."""
+    (tmp_path / ".git" / "hooks").mkdir(parents=True)
+    for name in ("model.npy", ".git/HEAD", ".git/hooks/post-checkout", ".git/evil.PY"):
+        (tmp_path / name).touch()
+    assert [f.path for f in files(tmp_path, ignore=(".git/",))] == [".git/evil.PY", "model.npy"]
+
+
+@pytest.mark.parametrize("name", ["a.py", "x/a.SafeTensors", "ckpt.data-00000-of-00001", "vocab"])
+def test_what_a_loader_picks_up_cannot_be_ignored(tmp_path: Path, name: str) -> None:
+    (tmp_path / "model.npy").touch()
+    with pytest.raises(InputError, match="cannot be left out"):
+        files(tmp_path, ignore=(name,))
+
+
+def test_a_place_is_read_below_the_folder_that_was_opened(tmp_path: Path) -> None:
+    (tmp_path / "model" / "a").mkdir(parents=True)
+    (tmp_path / "model" / "a" / "w.bin").write_bytes(b"good")
+    with Place(tmp_path / "model") as place:
+        (tmp_path / "model").rename(tmp_path / "moved")
+        (tmp_path / "model" / "a").mkdir(parents=True)
+        (tmp_path / "model" / "a" / "w.bin").write_bytes(b"bad!")
+        assert [f.path for f in place.files()] == ["a/w.bin"]
+        with place.open("a/w.bin") as file:
+            assert file.pread(0, 4) == b"good"
+
+
+def test_a_place_holds_few_folders_open(tmp_path: Path) -> None:
+    for i in range(2 * MOST_FOLDERS_OPEN):
+        (tmp_path / f"{i:04}" / "inner").mkdir(parents=True)
+        (tmp_path / f"{i:04}" / "inner" / "f").write_bytes(b"%04d" % i)
+    before = len(os.listdir("/proc/self/fd"))
+    with Place(tmp_path) as place:
+        for i, file in enumerate(place.files()):
+            with place.open(file.path) as opened:
+                assert opened.pread(0, 4) == b"%04d" % i
+            assert len(os.listdir("/proc/self/fd")) <= before + MOST_FOLDERS_OPEN + 2
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_leased_file_waits_for_its_reader(tmp_path: Path) -> None:
+    """Whoever would cut a file short under a mapping, which kills the reader, has to wait."""
+    path = tmp_path / "f"
+    path.write_bytes(b"x" * 8192)
+    with open_bytes(path, "f") as file:
+        view = file.mapped(4100, 8192)
+        if view is None:
+            pytest.skip("this file system gives no leases")
+        assert bytes(view) == b"x" * 4092
+        with pytest.raises(BlockingIOError):
+            os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        assert file.mapped(0, 10) is None  # somebody waits: from here on it is copied
+    os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+
+
+def test_a_file_that_is_open_for_writing_is_not_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"x" * 8192)
+    with path.open("r+b"), open_bytes(path, "f") as file:
+        assert file.mapped(0, 8192) is None
+        assert file.pread(0, 8192) == b"x" * 8192

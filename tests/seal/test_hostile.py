@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import torch
 from safetensors.numpy import save_file
 
 import credenza
-from credenza.artifact import Artifact
 from credenza.attest import Envelope, Signature
 from credenza.errors import AlteredError, InputError, UntrustedError
 from credenza.seal import load_torch, seal, seal_path, verify
@@ -53,8 +53,8 @@ def test_a_file_exchanged_between_open_and_seal_is_not_sealed(tmp_path: Path) ->
 
 
 def test_what_was_left_out_of_the_artifact_cannot_be_sealed_around(tmp_path: Path) -> None:
-    model = small_model(tmp_path)
-    partial: Artifact = credenza.open(model, ignore=["config.json"])
+    whole = credenza.open(small_model(tmp_path))
+    partial = dataclasses.replace(whole, files=whole.files[1:])
     with pytest.raises(InputError, match="changed while it was being sealed"):
         seal(partial, KEY)
 

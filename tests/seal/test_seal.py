@@ -17,6 +17,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file as save_torch
 
 import credenza
+from credenza.artifact import OpenFile
 from credenza.attest import Envelope, Statement, sign
 from credenza.errors import (
     AlteredError,
@@ -309,4 +310,150 @@ def test_a_large_file_is_cut_for_several_cores(tmp_path: Path) -> None:
         file.write(b"\1")
     [finding] = _refusal(model)
     assert 2997 in finding.where.rows
-    assert len(finding.where.rows) < 100
+    assert len(finding.where.rows) <= 2**20 // 4000 + 1  # rows are named by chunks of up to 1 MiB
+
+
+def _kinds(model: Path) -> set[str]:
+    return {finding.rule for finding in _refusal(model)}
+
+
+def test_what_is_left_out_is_named_in_the_seal(model: Path) -> None:
+    (model / "README.md").write_text("a reader")
+    (model / ".git").mkdir()
+    (model / ".git" / "HEAD").write_text("ref: refs/heads/main")
+    seal(credenza.open(model, ignore=["README.md", ".git/"]), KEY)
+    assert verify(model, TRUST).value.seal.ignored == (".git/", "README.md")
+    (model / "README.md").write_text("another text")
+    (model / ".git" / "index.lock").touch()
+    verify(model, TRUST)
+    (model / ".git" / "hook.py").write_text("print('planted')")
+    assert _kinds(model) == {"seal.file-added"}
+    assert any("left out by the seal: README.md" in u for u in _uncovered(model))
+
+
+def _uncovered(model: Path) -> tuple[str, ...]:
+    with pytest.raises(AlteredError) as refused:
+        verify(model, TRUST)
+    return refused.value.report.uncovered
+
+
+def test_a_refusal_says_against_whose_seal(sealed: Path) -> None:
+    (sealed / "config.json").unlink()
+    with pytest.raises(AlteredError) as refused:
+        verify(sealed, TRUST)
+    assert any(f"by key {KEY.public.id[:16]}" in c for c in refused.value.report.covered)
+
+
+def test_some_tensors_are_verified_without_the_rest(sealed: Path) -> None:
+    saved = load_file(sealed / "model.safetensors")
+    some = credenza.load(sealed, TRUST, tensors=["fc.bias", "none"])
+    assert some.keys() == {"fc.bias", "none"}
+    np.testing.assert_array_equal(some["fc.bias"], saved["fc.bias"])
+    _flip(sealed, "fc.weight")
+    np.testing.assert_array_equal(
+        credenza.load(sealed, TRUST, tensors=["fc.bias"])["fc.bias"], saved["fc.bias"]
+    )
+    with pytest.raises(AlteredError):
+        credenza.load(sealed, TRUST, tensors=["fc.weight"])
+    with pytest.raises(InputError, match=r"no tensor 'fc\.wait'"):
+        credenza.load(sealed, TRUST, tensors=["fc.wait"])
+    (sealed / "planted.py").touch()
+    with pytest.raises(AlteredError):  # names and sizes are compared all the same
+        credenza.load(sealed, TRUST, tensors=["fc.bias"])
+
+
+def _flip(model: Path, name: str) -> None:
+    tensor = credenza.open(model).tensor(name)
+    with (model / tensor.file).open("r+b") as file:
+        file.seek(tensor.region.start)
+        [byte] = file.read(1)
+        file.seek(tensor.region.start)
+        file.write(bytes([byte ^ 1]))
+
+
+def test_a_file_is_not_had_from_some_of_its_tensors(sealed: Path) -> None:
+    some = read(sealed, TRUST, tensors=["fc.bias"]).value
+    with pytest.raises(InputError, match="was not read"):
+        some.file("model.safetensors")
+    whole = read(sealed, TRUST).value
+    assert whole.file("model.safetensors") == (sealed / "model.safetensors").read_bytes()
+
+
+def test_mapped_tensors_are_the_files_own_and_change_with_it(sealed: Path) -> None:
+    saved = load_file(sealed / "model.safetensors")
+    mapped = credenza.load(sealed, TRUST, map_unprotected=True)
+    np.testing.assert_array_equal(mapped["fc.weight"], saved["fc.weight"])
+    _flip(sealed, "fc.weight")
+    assert not np.array_equal(mapped["fc.weight"], saved["fc.weight"])
+    mapped["fc.bias"][0] = 7  # the caller's own copy of that page; the file stays as it is
+    assert load_file(sealed / "model.safetensors")["fc.bias"][0] == saved["fc.bias"][0]
+    with pytest.raises(AlteredError):
+        credenza.load(sealed, TRUST, map_unprotected=True)
+
+
+def test_tensors_that_are_not_aligned_can_be_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    header = b'{"w":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}'
+    path.write_bytes(
+        len(header).to_bytes(8, "little") + header + np.arange(3, dtype="<f4").tobytes()
+    )
+    seal(credenza.open(path), KEY)
+    assert (8 + len(header)) % 4
+    np.testing.assert_array_equal(credenza.load(path, TRUST, map_unprotected=True)["w"], [0, 1, 2])
+    torch_ = load_torch(path, TRUST, map_unprotected=True)["w"]
+    assert torch.equal(torch_ * 2, torch.tensor([0.0, 2.0, 4.0]))
+
+
+def test_straight_into_a_module(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    source, target = torch.nn.Linear(8, 3), torch.nn.Linear(8, 3)
+    save_torch(dict(source.state_dict()), path)
+    seal(credenza.open(path), KEY)
+    load_torch(path, TRUST, into=target, device="cpu")
+    assert torch.equal(target.weight, source.weight)
+    assert isinstance(target.weight, torch.nn.Parameter)
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (torch.nn.Linear(8, 4), "shape"),
+        (torch.nn.Linear(8, 3, bias=False), "differ in their tensors: bias"),
+        (torch.nn.Linear(8, 3, dtype=torch.float64), "float64"),
+    ],
+)
+def test_a_module_of_another_shape_is_left_as_it_was(
+    tmp_path: Path, module: torch.nn.Module, message: str
+) -> None:
+    path = tmp_path / "m.safetensors"
+    save_torch(dict(torch.nn.Linear(8, 3).state_dict()), path)
+    seal(credenza.open(path), KEY)
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    with pytest.raises(InputError, match=message):
+        load_torch(path, TRUST, into=module)
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(tensor, before[name])
+
+
+def test_a_device_that_is_not_there(sealed: Path) -> None:
+    with pytest.raises(InputError, match="a device that torch has expected"):
+        load_torch(sealed, TRUST, device="cuda:7")
+    with pytest.raises(InputError, match="a device that torch has expected"):
+        load_torch(sealed, TRUST, device="abacus")
+
+
+def test_a_file_cut_short_while_it_is_read_is_an_altered_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it cannot be leased, and is copied."""
+    path = tmp_path / "m.npy"
+    np.save(path, np.zeros(2**20))
+    seal(credenza.open(path), KEY)
+
+    def fill(file: OpenFile, buffer: memoryview, start: int) -> None:
+        os.truncate(path, 1000)
+        raise InputError(f"{file.path}: cut short")
+
+    monkeypatch.setattr(OpenFile, "mapped", lambda *_: None)
+    monkeypatch.setattr(OpenFile, "fill", fill)
+    assert {finding.rule for finding in _refusal(path)} == {"seal.file-resized"}

@@ -101,6 +101,15 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "dtype_unknown": (lambda p: _tensor(p).update(dtype="F33"), "F33"),
     "byteorder_unknown": (lambda p: _tensor(p).update(byteorder="middle"), "unknown byte order"),
     "encoding_unknown": (lambda p: _tensor(p).update(encoding="lzma"), "or encoding"),
+    "tensor_twice": (
+        lambda p: _weights(p)["tensors"].append(_tensor(p)),
+        "two tensors of one name",
+    ),
+    "empty_tensor_on_a_segment": (lambda p: _tensor(p).update(shape=[0, 64]), "views a segment"),
+    "ignored_loadable": (lambda p: p.update(ignored=["more.py"]), "cannot be left out"),
+    "ignored_out_of_order": (lambda p: p.update(ignored=["b", "a"]), "in order expected"),
+    "ignored_leads_out": (lambda p: p.update(ignored=["../a"]), "does not stay inside"),
+    "ignored_missing": (lambda p: p.pop("ignored"), "not well-formed"),
     "tensor_renamed": (lambda p: _tensor(p).update(name="another"), "add up to"),
     "shape_exchanged": (lambda p: _tensor(p).update(shape=[64, 10]), "add up to"),
 }

@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from credenza.artifact.arrays import array, bits_from_region, decoded, from_region, raw
-    from credenza.artifact.folder import SEAL_NAME, Listed, OpenFile, check_path, files, open_bytes
+    from credenza.artifact.folder import SEAL_NAME, Listed, Place, files, open_bytes
     from credenza.artifact.interface import Bytes, Held, Reader
     from credenza.artifact.model import Artifact, Dtype, File, Program, Region, Tensor
+    from credenza.artifact.open_file import OpenFile
     from credenza.artifact.opening import READERS, open, read  # noqa: A004  as `artifact.open`
+    from credenza.artifact.paths import check_ignorable, check_path
 
 _MODULES = {
     "arrays": ("array", "bits_from_region", "decoded", "from_region", "raw"),
-    "folder": ("SEAL_NAME", "Listed", "OpenFile", "check_path", "files", "open_bytes"),
+    "folder": ("SEAL_NAME", "Listed", "Place", "files", "open_bytes"),
     "interface": ("Bytes", "Held", "Reader"),
     "model": ("Artifact", "Dtype", "File", "Program", "Region", "Tensor"),
+    "open_file": ("OpenFile",),
     "opening": ("READERS", "open", "read"),
+    "paths": ("check_ignorable", "check_path"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -36,12 +40,14 @@ __all__ = [
     "Held",
     "Listed",
     "OpenFile",
+    "Place",
     "Program",
     "Reader",
     "Region",
     "Tensor",
     "array",
     "bits_from_region",
+    "check_ignorable",
     "check_path",
     "decoded",
     "files",

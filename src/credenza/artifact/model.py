@@ -139,10 +139,14 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A model on disk. ``path`` is the file or the folder; ``files`` are sorted by path."""
+    """A model on disk. ``path`` is the file or the folder; ``files`` are sorted by path.
+
+    ``ignored`` are the paths that were left out of it, sorted (`credenza.artifact.files`).
+    """
 
     path: Path
     files: tuple[File, ...]
+    ignored: tuple[str, ...] = ()
 
     @property
     def tensors(self) -> Iterator[Tensor]:

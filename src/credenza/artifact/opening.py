@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from pathlib import Path
 from typing import Final
 
 from credenza.artifact import plain, sharded
-from credenza.artifact.folder import files, open_bytes
+from credenza.artifact.folder import Place
 from credenza.artifact.interface import Bytes, Reader
 from credenza.artifact.model import Artifact, File
 from credenza.artifact.npy import Npy
@@ -47,19 +46,18 @@ def open(  # noqa: A001  `artifact.open` is what a caller writes
 ) -> Artifact:
     """The model at ``path``, a file or a folder, without executing anything of it.
 
-    Everything in the folder is part of it but the seal at its top, and the regular files whose
-    relative paths are in ``ignore``.
+    Everything in the folder is part of it but the seal at its top, and what ``ignore`` names
+    (`credenza.artifact.files` says what may be named).
 
     Raises `InputError` where nothing can be read there, and `MalformedError` for the first file
     that is not what it claims to be, or abuses its format.
     """
-    root = Path(path)
-    listed = files(root, ignore=ignore)
-    found = tuple(_read_listed(root, f.path) for f in listed)
-    for name in (f.path for f in found if f.path.endswith(sharded.SUFFIX)):
-        with open_bytes(root, name) as index:
-            sharded.check(index, found)
-    return Artifact(path=root, files=found)
+    with Place(path) as place:
+        found = tuple(_read_listed(place, f.path) for f in place.files(ignore=ignore))
+        for name in (f.path for f in found if f.path.endswith(sharded.SUFFIX)):
+            with place.open(name) as index:
+                sharded.check(index, found)
+        return Artifact(path=place.root, files=found, ignored=tuple(sorted(set(ignore))))
 
 
 def read(file: Bytes) -> File:
@@ -73,8 +71,8 @@ def read(file: Bytes) -> File:
     return result
 
 
-def _read_listed(root: Path, relative: str) -> File:
-    with open_bytes(root, relative) as file:
+def _read_listed(place: Place, relative: str) -> File:
+    with place.open(relative) as file:
         return read(file)
 
 

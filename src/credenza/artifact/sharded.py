@@ -12,9 +12,9 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
-from credenza.artifact.folder import check_path
 from credenza.artifact.interface import Bytes
 from credenza.artifact.model import File
+from credenza.artifact.paths import check_path
 from credenza.errors import MalformedError
 from credenza.findings import Finding, Severity, Where
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import functools
 import hashlib
+import struct
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import blake3
 
@@ -54,9 +55,9 @@ def _template(algorithm: Algorithm, level: Level) -> Callable[[], Hasher]:
     return hashlib.sha256(tag + tag).copy
 
 
-def u(number: int) -> bytes:
-    """A number in 8 bytes, little-endian: the specification's ``u``."""
-    return number.to_bytes(8, "little")
+def u(*numbers: int) -> bytes:
+    """Each number in 8 bytes, little-endian: the specification's ``u``, joined."""
+    return _LAYOUTS[len(numbers)](*numbers)
 
 
 def s(text: str) -> bytes:
@@ -66,6 +67,9 @@ def s(text: str) -> bytes:
     except UnicodeEncodeError as e:  # a lone surrogate, as a pickle may hold one
         raise InputError(f"seal: a name that is text expected, {text!a} found") from e
     return u(len(data)) + data
+
+
+_LAYOUTS: Final = tuple(struct.Struct(f"<{n}Q").pack for n in range(256))
 
 
 def several(items: Sequence[bytes]) -> bytes:

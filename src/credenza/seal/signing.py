@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from credenza.artifact import SEAL_NAME, Artifact
 from credenza.attest import Envelope, Trust, Verified, sign
@@ -16,6 +17,9 @@ from credenza.seal.digests import Algorithm
 from credenza.seal.reading import Progress
 from credenza.seal.tree import Seal
 
+if TYPE_CHECKING:
+    from credenza.seal.cache import Cache
+
 LARGEST_SEAL = 2**30
 
 
@@ -24,19 +28,21 @@ def seal(
     *signers: Signer,
     algorithm: Algorithm = Algorithm.BLAKE3,
     now: dt.datetime | None = None,
+    cache: Cache | None = None,
     progress: Progress | None = None,
 ) -> Seal:
     """Seal a model as it is on disk now, and write the seal beside it (`seal_path`).
 
-    An earlier seal is replaced in one step. Raises `InputError` where there is no signer, or
+    An earlier seal is replaced in one step. With a ``cache``, files that it knows are not read.
+    Raises `InputError` where there is no signer, or
     where a file cannot be read or the seal not be written; the earlier seal is kept then.
     """
     if not signers:
         raise InputError("seal: at least one signer expected, none given")
     from credenza.artifact import open as open_artifact  # with all readers, which verifying spares
 
-    taken = sealing.take(artifact, algorithm=algorithm, progress=progress)
-    if open_artifact(artifact.path) != artifact:
+    taken = sealing.take(artifact, algorithm=algorithm, cache=cache, progress=progress)
+    if open_artifact(artifact.path, ignore=artifact.ignored) != artifact:
         raise InputError(f"{artifact.path}: it changed while it was being sealed; nothing written")
     statement = wire.to_statement(
         taken, artifact.path.resolve().name, now or dt.datetime.now(dt.UTC)

@@ -11,6 +11,7 @@ from credenza.seal.contents import VerifiedBytes
 
 try:
     import torch
+    from torch import nn
 except ImportError as e:
     raise MissingExtraError("loading torch tensors", "torch") from e
 
@@ -24,9 +25,32 @@ _BY_BITS: Final = {
 """Types that numpy lacks and torch has: their bits are handed over as integers."""
 
 
-def tensors(contents: VerifiedBytes) -> dict[str, torch.Tensor]:
-    """Each tensor by its name, a view of the verified bytes. See `credenza.seal.load_torch`."""
-    return {name: _tensor(t, region) for name, (t, region) in contents.regions().items()}
+def tensors(contents: VerifiedBytes, device: torch.device | str) -> dict[str, torch.Tensor]:
+    """Each tensor by its name, on ``device``; on the CPU it is a view of the verified bytes."""
+    try:
+        return {
+            name: _tensor(t, region).to(device) for name, (t, region) in contents.regions().items()
+        }
+    except (
+        RuntimeError,
+        AssertionError,
+    ) as e:  # torch raises either for a device that is not there
+        raise InputError(f"load: a device that torch has expected, {device} given: {e}") from e
+
+
+def put_into(module: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Make the tensors the module's own, under the names and in the shapes that it has already."""
+    own = module.state_dict(keep_vars=True)
+    if own.keys() != state.keys():
+        differ = ", ".join(sorted(own.keys() ^ state.keys())[:5])
+        raise InputError(f"load: the module and the model differ in their tensors: {differ}")
+    for name, tensor in own.items():
+        if (tensor.shape, tensor.dtype) != (state[name].shape, state[name].dtype):
+            raise InputError(
+                f"load: tensor {name!r}: {tensor.dtype} of shape {tuple(tensor.shape)} expected by "
+                f"the module, {state[name].dtype} of shape {tuple(state[name].shape)} found"
+            )
+    module.load_state_dict(state, assign=True)
 
 
 def _tensor(tensor: Tensor, region: Buffer) -> torch.Tensor:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from credenza.artifact.model import Tensor
-from credenza.errors import InputError
+from credenza.artifact.paths import check_ignorable
+from credenza.errors import InputError, MalformedError
 from credenza.seal.digests import Algorithm, Digest, s, several, u
 
 LARGEST_CHUNK = 16 * 2**20
@@ -54,7 +55,7 @@ class Segment:
     def digest(self, algorithm: Algorithm) -> Digest:
         """The digest of level ``segment``."""
         count = len(self.chunks) // _DIGEST_SIZE
-        return algorithm.digest("segment", u(self.size) + u(self.chunk) + u(count) + self.chunks)
+        return algorithm.digest("segment", u(self.size, self.chunk, count) + self.chunks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class SealedFile:
             end = segment.stop
         if end != self.size:
             raise InputError(f"seal: {self.path}: segments end at {end}, the file at {self.size}")
+        if len({tensor.name for tensor in self.tensors}) != len(self.tensors):
+            raise InputError(f"seal: {self.path}: two tensors of one name")
 
     def views(self) -> Iterator[tuple[Tensor, int | None]]:
         """Each tensor, with the index of the segment that it views; None where it is empty.
@@ -109,14 +112,17 @@ class SealedFile:
 class Seal:
     """Exactly which parameters: every file of a model, and how its tensors are read from it.
 
-    ``root`` is computed from the rest: the model root, 32 bytes, the model's identity everywhere.
+    ``ignored`` names what lies beside the model and is no part of it (`credenza.artifact.files`).
+    ``root`` is computed from the files: the model root, 32 bytes, the model's identity everywhere.
     """
 
     algorithm: Algorithm
     files: tuple[SealedFile, ...]
+    ignored: tuple[str, ...] = ()
     root: Digest = field(init=False)
 
     def __post_init__(self) -> None:
+        check_ignored(self.ignored)
         paths = [file.path.encode() for file in self.files]
         if not paths:
             raise InputError("seal: at least one file expected, none found")
@@ -126,20 +132,29 @@ class Seal:
         object.__setattr__(self, "root", self.algorithm.digest("model", several(digests)))
 
 
+def check_ignored(paths: Sequence[str]) -> None:
+    """Raise `InputError` unless the paths may be left out, and are sorted, each once."""
+    if any(a >= b for a, b in itertools.pairwise(p.encode() for p in paths)):
+        raise InputError("seal: ignored paths in order expected, each once")
+    try:
+        check_ignorable(paths)
+    except MalformedError as e:
+        raise InputError(f"seal: {e}") from e
+
+
 def _tensor_digest(
     algorithm: Algorithm, tensor: Tensor, segments: Sequence[Digest], index: int | None
 ) -> Digest:
     view = u(len(segments)) if index is None else u(index) + segments[index]
+    shape, strides, region = tensor.shape, tensor.strides, tensor.region
     return algorithm.digest(
         "tensor",
         s(tensor.name)
         + s(tensor.dtype.label)
-        + several([u(n) for n in tensor.shape])
-        + u(tensor.offset)
-        + several([u(n) for n in tensor.strides])
+        + u(len(shape), *shape, tensor.offset, len(strides), *strides)
         + s(tensor.byteorder)
-        + s(tensor.region.encoding)
-        + u(tensor.region.nbytes)
+        + s(region.encoding)
+        + u(region.nbytes)
         + view,
     )
 

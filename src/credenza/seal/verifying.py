@@ -2,150 +2,186 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import contextlib
+import enum
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from credenza.artifact.folder import files
-from credenza.artifact.model import Tensor
-from credenza.errors import AlteredError, MalformedError
-from credenza.findings import Finding, Report, Severity, Where
-from credenza.seal.contents import Contents
-from credenza.seal.digests import Digest
+from credenza.artifact.folder import Place
+from credenza.attest import Verified
+from credenza.errors import AlteredError, InputError, MalformedError
+from credenza.findings import Finding, Report
+from credenza.seal.contents import Contents, Sealed, private_memory
+from credenza.seal.differences import Differences, listing
 from credenza.seal.reading import Progress, Span, digest_spans
 from credenza.seal.tree import Seal, SealedFile, Segment
 
-_MOST_ROWS = 10_000
-"""How many rows of a tensor a finding names; its byte range tells where the last difference is."""
+if TYPE_CHECKING:
+    from credenza.seal.cache import Cache, Pending
+
+
+class Keep(enum.Enum):
+    """What to do with the bytes that are verified."""
+
+    NOTHING = "forget them"
+    PRIVATE = "keep them in private memory"
+    MAPPED = "leave them in the file, mapped: they change with it"
 
 
 def compare(
-    seal: Seal, subject: Path, *, keep: bool = False, progress: Progress | None = None
+    sealed: Sealed,
+    *,
+    keep: Keep = Keep.NOTHING,
+    tensors: Collection[str] | None = None,
+    copy_to: Path | None = None,
+    sealer: str = "",
+    cache: Cache | None = None,
+    progress: Progress | None = None,
 ) -> Contents:
-    """Hash every byte of ``subject`` (a folder, or one file) against its seal.
+    """Hash a model against its seal: every byte of it, or the segments that ``tensors`` view.
 
-    Gives back the very bytes that were hashed where they are to be kept, else nothing.
+    Names and sizes of all files are compared in either case. Gives back the very bytes that were
+    hashed where they are to be kept, else nothing. With ``copy_to``, a folder in which each file of
+    the seal lies with its size, they are written there. ``sealer`` says in words who signed. With a
+    ``cache``, files that it knows to be the sealed ones are not read, and those that were are put
+    into it; it serves only where nothing is kept or copied.
 
     Raises `AlteredError`, whose report names every difference: files missing, added or resized,
-    and the tensors, rows and bytes that differ.
+    and the tensors, rows and bytes that differ; `InputError` for a tensor that the seal does not
+    know, or what cannot be read.
     """
-    present = _present(seal, subject)
-    findings = list(_listing(seal, present))
-    segments = [
-        (file, segment)
-        for file in seal.files
-        if present.get(file.path) == file.size
-        for segment in file.segments
-    ]
-    contents = _room(segments) if keep and not findings else {}
-    spans = (
-        Span(f.path, s.start, s.stop, s.chunk, contents.get((f.path, s.start))) for f, s in segments
-    )
-    try:
-        digests = digest_spans(subject, spans, seal.algorithm, progress)
-        for (file, segment), found in zip(segments, digests, strict=True):
-            if found != segment.chunks:
-                findings.extend(_differences(file, segment, found))
-    except MalformedError as e:  # a file that became something else since it was listed
-        findings.append(e.finding)
-    if not findings:  # what was added, or grew, while the rest was read
-        findings.extend(_listing(seal, _present(seal, subject)))
-    if findings:
-        raise AlteredError(_report(seal, subject, findings))
+    comparison = _Comparison(sealed, sealer or "a trusted key", tensors)
+    with comparison.refusing(), Place(sealed.path) as place:
+        comparison.list(place)
+        if comparison.findings:  # it is refused: the rest is looked at for the report alone
+            keep, copy_to = Keep.NOTHING, None
+        pending = None
+        if cache and keep is Keep.NOTHING and copy_to is None:
+            pending = comparison.leave_out_known(place, cache)
+        contents = _memory(place, comparison.segments, keep)
+        spans = (
+            Span(
+                file.path,
+                segment.start,
+                segment.stop,
+                segment.chunk,
+                into=contents.get((file.path, segment.start)),
+                filled=keep is Keep.MAPPED,
+                copy_to=copy_to and copy_to / file.path,
+            )
+            for file, segment in comparison.segments
+        )
+        digests = digest_spans(place, spans, sealed.seal.algorithm, progress)
+        comparison.hold_against(place, digests)
+        if pending and not comparison.findings:
+            pending.learn(sealed.seal)
     return contents
 
 
-def _present(seal: Seal, subject: Path) -> dict[str, int]:
-    """The files that are there. What may not be in an artefact at all was not sealed either."""
-    try:
-        return {file.path: file.size for file in files(subject)}
-    except MalformedError as e:
-        raise AlteredError(_report(seal, subject, [e.finding])) from e
+def who_sealed(sealed: Verified[Sealed]) -> str:
+    """Who signed a seal, in words for a report."""
+    return ", ".join(f"key {key[:16]}" for key in sealed.keys)
 
 
-def _room(segments: Iterable[tuple[SealedFile, Segment]]) -> Contents:
-    return {(file.path, s.start): memoryview(bytearray(s.size)) for file, s in segments}
+def _memory(place: Place, segments: Sequence[tuple[SealedFile, Segment]], keep: Keep) -> Contents:
+    if keep is Keep.PRIVATE:
+        return {(file.path, s.start): private_memory(s.size) for file, s in segments}
+    if keep is Keep.NOTHING:
+        return {}
+    mapped: dict[str, memoryview] = {}
+    for file, _ in segments:
+        if file.path not in mapped:
+            with place.open(file.path) as opened:
+                mapped[file.path] = opened.map_unprotected(0, file.size)
+    return {(file.path, s.start): mapped[file.path][s.start : s.stop] for file, s in segments}
 
 
-def _listing(seal: Seal, present: dict[str, int]) -> Iterator[Finding]:
-    """What the names and sizes alone tell."""
-    sealed = {file.path: file.size for file in seal.files}
-    for path, size in sealed.items():
-        if path not in present:
-            yield _finding("file-missing", "the file is missing", Where(file=path))
-        elif present[path] != size:
-            yield _finding(
-                "file-resized",
-                "the file has another size",
-                Where(file=path),
-                f"{size} bytes",
-                f"{present[path]} bytes",
-            )
-    for path in sorted(present.keys() - sealed.keys()):
-        yield _finding("file-added", "the file is not sealed", Where(file=path))
+class _Comparison:
+    """What is to be looked at, and what was found so far."""
+
+    def __init__(self, sealed: Sealed, sealer: str, tensors: Collection[str] | None) -> None:
+        self.sealed = sealed
+        self.sealer = sealer
+        self.findings: list[Finding] = []
+        self.segments = tuple(_wanted(sealed.seal, tensors))
+        self.whole = tensors is None
+        self.unread = 0
+
+    def list(self, place: Place) -> None:
+        """Compare names and sizes. Raises `AlteredError` where they differ and nothing is left."""
+        seal = self.sealed.seal
+        present = {file.path: file.size for file in place.files(ignore=seal.ignored)}
+        self.findings.extend(listing(seal, present))
+        self.segments = tuple(
+            (file, s) for file, s in self.segments if present.get(file.path) == file.size
+        )
+
+    def leave_out_known(self, place: Place, cache: Cache) -> Pending:
+        """Do not look at the bytes of files that the cache knows to be the sealed ones."""
+        seal = self.sealed.seal
+        known, pending = cache.look_up(place, (f.path for f in seal.files), seal.algorithm)
+        same = {file.path for file in seal.files if known.get(file.path) == file}
+        self.segments = tuple((file, s) for file, s in self.segments if file.path not in same)
+        self.unread = len(same)
+        return pending
+
+    def hold_against(self, place: Place, digests: Iterable[bytes]) -> None:
+        """Compare the digests that were found with the sealed ones, and names and sizes again."""
+        name = Differences()
+        try:
+            for (file, segment), found in zip(self.segments, digests, strict=True):
+                if found != segment.chunks:
+                    self.findings.extend(name(file, segment, found))
+        except InputError:  # a file that was cut short while it was read is an altered one
+            self.list(place)
+            if not self.findings:
+                raise
+        if not self.findings:  # what was added, or grew, while the rest was read
+            self.list(place)
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Raise `AlteredError` at the end where anything was found.
+
+        What may not be in an artefact at all, or became something else meanwhile, was not sealed.
+        """
+        try:
+            yield
+        except MalformedError as e:
+            self.findings.append(e.finding)
+        if self.findings:
+            raise AlteredError(self._report())
+
+    def _report(self) -> Report:
+        seal = self.sealed.seal
+        looked = "every byte of every sealed file" if self.whole else "the tensors asked for"
+        when = self.sealed.sealed_at.isoformat()
+        return Report(
+            examination="verify",
+            subject=str(self.sealed.path),
+            root=seal.root.hex(),
+            covered=(
+                f"{looked}, against the seal of {when} by {self.sealer}",
+                "every name and size in the folder",
+            ),
+            uncovered=(
+                "whether the model was good when it was sealed",
+                *(f"left out by the seal: {path}" for path in seal.ignored),
+                *([f"{self.unread} files that the cache knows, not read"] if self.unread else []),
+            ),
+            findings=tuple(self.findings),
+        )
 
 
-def _differences(file: SealedFile, segment: Segment, found: bytes) -> Iterator[Finding]:
-    """One finding for each tensor on the segment, or one for its bytes where it has none."""
-    wrong = [
-        (start, stop, expected, actual)
-        for (start, stop, expected), actual in zip(segment.spans(), _split(found), strict=True)
-        if expected != actual
-    ]
-    start, stop, expected, actual = wrong[0][0], wrong[-1][1], wrong[0][2], wrong[0][3]
-    places = [(a, b) for a, b, _, _ in wrong]
-    tensors = [t for t in file.tensors if t.region.start == segment.start and t.reach]
-    for tensor in tensors:
-        rows = _rows(tensor, segment, places)
-        where = Where(file=file.path, start=start, stop=stop, tensor=tensor.name, rows=rows)
-        what = "its parameters are not those that were sealed"
-        yield _finding("tensor-altered", what, where, expected.hex(), actual.hex())
-    if not tensors:
-        where = Where(file=file.path, start=start, stop=stop)
-        what = "these bytes are not those that were sealed"
-        yield _finding("bytes-altered", what, where, expected.hex(), actual.hex())
-
-
-def _rows(tensor: Tensor, segment: Segment, places: Sequence[tuple[int, int]]) -> tuple[int, ...]:
-    """The rows that chunks which differ hold; none where the tensor is not laid out in rows."""
-    plain = not tensor.strides and tensor.region.encoding == "raw" and tensor.shape
-    if not plain or tensor.nbytes % tensor.shape[0]:
-        return ()
-    row = tensor.nbytes // tensor.shape[0]
-    first = segment.start + tensor.offset
-    rows: set[int] = set()
-    for start, stop in places:
-        last = min(-(-(stop - first) // row), tensor.shape[0])
-        rows.update(itertools.islice(range(max(0, (start - first) // row), last), _MOST_ROWS))
-        if len(rows) >= _MOST_ROWS:
-            break
-    return tuple(sorted(rows)[:_MOST_ROWS])
-
-
-def _split(digests: bytes) -> list[Digest]:
-    return [digests[i : i + 32] for i in range(0, len(digests), 32)]
-
-
-def _finding(name: str, what: str, where: Where, expected: str = "", found: str = "") -> Finding:
-    return Finding(
-        rule=f"seal.{name}",
-        severity=Severity.CRITICAL,
-        what=what,
-        where=where,
-        expected=expected,
-        found=found,
-    )
-
-
-def _report(seal: Seal, subject: Path, findings: Sequence[Finding]) -> Report:
-    return Report(
-        examination="verify",
-        subject=str(subject),
-        root=seal.root.hex(),
-        covered=("every byte of every sealed file", "every name in the folder"),
-        uncovered=(
-            "whether the model was good when it was sealed",
-            "whether a newer model has been sealed since",
-        ),
-        findings=tuple(findings),
-    )
+def _wanted(seal: Seal, tensors: Collection[str] | None) -> Iterator[tuple[SealedFile, Segment]]:
+    """The segments to hash: all, or those that the tensors of these names view."""
+    if tensors is None:
+        yield from ((file, segment) for file in seal.files for segment in file.segments)
+        return
+    unknown = set(tensors) - {tensor.name for file in seal.files for tensor in file.tensors}
+    if unknown:
+        raise InputError(f"the model has no tensor {', '.join(map(repr, sorted(unknown)))}")
+    for file in seal.files:
+        starts = {t.region.start for t in file.tensors if t.name in tensors and t.reach}
+        yield from ((file, segment) for segment in file.segments if segment.start in starts)

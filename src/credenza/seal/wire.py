@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import math
+import struct
 
 import msgspec
 
@@ -28,7 +29,8 @@ def to_statement(seal: Seal, name: str, sealed_at: dt.datetime) -> Statement:
     predicate = _Predicate(
         algorithm=seal.algorithm.value,
         sealed_at=sealed_at.astimezone(dt.UTC).replace(microsecond=0),
-        files=[_wire_file(file) for file in seal.files],
+        ignored=list(seal.ignored),
+        files=[wire_file(file) for file in seal.files],
     )
     subject = Subject(name, f"credenza-{seal.algorithm.value}", seal.root.hex())
     return Statement((subject,), PREDICATE_TYPE, msgspec.json.encode(predicate))
@@ -45,8 +47,9 @@ def from_statement(statement: Statement) -> tuple[Seal, dt.datetime]:
     try:
         predicate = msgspec.json.decode(statement.predicate, type=_Predicate)
         algorithm = Algorithm(predicate.algorithm)
-        seal = Seal(algorithm, tuple(_sealed_file(file) for file in predicate.files))
-    except (ValueError, KeyError, OverflowError, RecursionError) as e:
+        files = tuple(sealed_file(file) for file in predicate.files)
+        seal = Seal(algorithm, files, tuple(predicate.ignored))
+    except (ValueError, KeyError, OverflowError, RecursionError, struct.error) as e:
         raise InputError(f"seal: not well-formed: {e}") from e
     if predicate.sealed_at.tzinfo is None:
         raise InputError("seal: a time with its zone expected")
@@ -74,7 +77,9 @@ class _Tensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     decoded: int | None = None
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WireFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of a seal, as it is written."""
+
     path: str
     size: int
     format: str
@@ -85,11 +90,13 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     algorithm: str
     sealed_at: dt.datetime
-    files: list[_File]
+    ignored: list[str]
+    files: list[WireFile]
 
 
-def _wire_file(file: SealedFile) -> _File:
-    return _File(
+def wire_file(file: SealedFile) -> WireFile:
+    """A file as it is written."""
+    return WireFile(
         path=file.path,
         size=file.size,
         format=file.format,
@@ -115,7 +122,8 @@ def _wire_tensor(tensor: Tensor, segment: int | None) -> _Tensor:
     )
 
 
-def _sealed_file(wire: _File) -> SealedFile:
+def sealed_file(wire: WireFile) -> SealedFile:
+    """The file that was written. Raises `InputError` or `ValueError` where it is malformed."""
     ends = [segment.start for segment in wire.segments[1:]] + [wire.size]
     segments = tuple(
         Segment(s.start, end, s.chunk, base64.b64decode(s.digests, validate=True))
@@ -137,7 +145,7 @@ def _tensor(wire: _Tensor, path: str, segments: tuple[Segment, ...]) -> Tensor:
         raise InputError(f"seal: {path}: tensor {wire.name!r} needs a stride a dimension")
     if wire.byteorder not in ("little", "big") or wire.encoding not in ("raw", "deflate"):
         raise InputError(f"seal: {path}: tensor {wire.name!r}: unknown byte order or encoding")
-    return Tensor(
+    tensor = Tensor(
         name=wire.name,
         dtype=Dtype.of(wire.dtype),
         shape=tuple(wire.shape),
@@ -147,6 +155,9 @@ def _tensor(wire: _Tensor, path: str, segments: tuple[Segment, ...]) -> Tensor:
         strides=tuple(wire.strides),
         byteorder=wire.byteorder,
     )
+    if wire.segment is not None and not tensor.reach:
+        raise InputError(f"seal: {path}: tensor {wire.name!r} is empty, and views a segment")
+    return tensor
 
 
 def _region(wire: _Tensor, segments: tuple[Segment, ...]) -> Region:
