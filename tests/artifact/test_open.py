@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import credenza
 from credenza import artifact
 from credenza.errors import InputError, MalformedError
+from tests.artifact import ggufs, onnxes, tflites
 
 
 def model(folder: Path) -> Path:
@@ -216,11 +217,14 @@ def saved() -> list[bytes]:
         out = io.BytesIO()
         save(out)
         written.append(out.getvalue())
-    return [*written, b"PK\x05\x06".ljust(22, b"\0")]
+    others = [tflites.model([tflites.Made("w", (2,), 9, b"ab")])]
+    others += [onnxes.model([onnxes.tensor("w", 2)]).SerializeToString(), ggufs.sample()]
+    return [*written, *others, b"PK\x05\x06".ljust(22, b"\0")]
 
 
 SAVED = saved()
 SUFFIXES = ["", ".bin", ".pt", ".npy", ".npz", ".pkl", ".safetensors", ".txt", ".py", ".zip"]
+SUFFIXES += [".gguf", ".onnx", ".tflite"]
 
 
 @settings(max_examples=500)

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
 
 from credenza import artifact
 from credenza.artifact.interface import Held
-from credenza.artifact.sharded import SUFFIX, check
+from credenza.artifact.sharded import check
 from credenza.errors import MalformedError
 
-INDEX = f"model{SUFFIX}"
+INDEX = "model.safetensors.index.json"
 
 
 def sharded(folder: Path, shards: int) -> dict[str, str]:
@@ -51,6 +52,54 @@ def test_reads_an_index_in_a_folder_of_the_model(tmp_path: Path) -> None:
     mapped = sharded(tmp_path / "text_encoder", 2)
     names = {t.file for t in artifact.open(tmp_path).tensors}
     assert names == {f"text_encoder/{shard}" for shard in mapped.values()}
+
+
+def checkpoint(folder: Path, *, zipped: bool = True) -> dict[str, str]:
+    """A model of PyTorch's own in two shards, and the map of its index."""
+    mapped = {}
+    for i in range(2):
+        shard = f"pytorch_model-{i + 1:05d}-of-00002.bin"
+        held = {f"layer.{i}": torch.full((3,), float(i))}
+        torch.save(held, folder / shard, _use_new_zipfile_serialization=zipped)
+        mapped[f"layer.{i}"] = shard
+    torch_index(folder, mapped)
+    return mapped
+
+
+def torch_index(folder: Path, mapped: Any) -> None:
+    (folder / "pytorch_model.bin.index.json").write_text(
+        json.dumps({"weight_map": mapped}), "utf-8"
+    )
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_reads_the_shards_of_pytorch(tmp_path: Path, zipped: bool) -> None:
+    mapped = checkpoint(tmp_path, zipped=zipped)
+    assert {t.name: t.file for t in artifact.open(tmp_path).tensors} == mapped
+
+
+def test_holds_an_index_of_pytorch_against_its_shards(tmp_path: Path) -> None:
+    mapped = checkpoint(tmp_path)
+    first, second = mapped.values()
+    torch_index(tmp_path, mapped | {"layer.0": second})
+    assert refusal(tmp_path) == "artifact.index-tensor"
+    torch_index(tmp_path, mapped | {"layer.2": "pytorch_model-00003-of-00003.bin"})
+    assert refusal(tmp_path) == "artifact.index-shard"
+    torch_index(tmp_path, mapped | {"layer.2": "../x.bin"})
+    assert refusal(tmp_path) == "artifact.path"
+    torch_index(tmp_path, mapped)
+    torch.save({"layer.0": torch.zeros(3), "layer.1": torch.zeros(3)}, tmp_path / first)
+    assert refusal(tmp_path) == "artifact.index-twice"
+
+
+def test_a_shard_of_pytorch_is_no_shard_of_safetensors(tmp_path: Path) -> None:
+    mapped = checkpoint(tmp_path)
+    index(tmp_path, mapped)
+    assert refusal(tmp_path) == "artifact.index-shard"
+    (tmp_path / INDEX).unlink()
+    save_file({"layer.0": np.ones(3, np.float32)}, tmp_path / "model.safetensors")
+    torch_index(tmp_path, {"layer.0": "model.safetensors"})
+    assert refusal(tmp_path) == "artifact.index-shard"
 
 
 def test_refuses_a_shard_that_is_missing(tmp_path: Path) -> None:

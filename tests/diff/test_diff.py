@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from gguf.constants import GGMLQuantizationType
+from gguf.quants import quantize
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
@@ -22,6 +24,7 @@ from credenza.attack import RankOneEdit, RowEdit, WeightAttack, edit
 from credenza.classifier import Classifier
 from credenza.diff import diff
 from credenza.findings import Report, Severity
+from tests.artifact import ggufs
 from tests.attack.problems import NETWORKS, Problem, features, fit, problem, weights
 
 State = dict[str, NDArray[Any]]
@@ -162,6 +165,21 @@ def test_a_rank_one_edit_in_bfloat16(tmp_path: Path) -> None:
         assert finding.where.rows == (2, 5)
         ranks.append((finding.rule, {f.name: f.value for f in finding.figures}["rank"]))
     assert ranks == [("diff.rank-one-edit", 1), ("diff.few-rows", 0)]
+
+
+def test_quantised_tensors_are_compared_by_their_values(tmp_path: Path) -> None:
+    kind = GGMLQuantizationType.Q8_0
+    weight = np.random.default_rng(0).normal(size=(10, 64)).astype(np.float32)
+    swapped = weight[[0, 1, 5, 3, 4, 2, 6, 7, 8, 9]]
+    bias = quantize(weight[0], kind)
+    for name, values in (("old", weight), ("new", swapped), ("same", weight)):
+        tensors = {"w": (quantize(values, kind), kind), "b": (bias, kind)}
+        ggufs.write(tmp_path / f"{name}.gguf", tensors)
+    old, new, same = (credenza.open(tmp_path / f"{n}.gguf") for n in ("old", "new", "same"))
+    found = diff(old, new).findings
+    assert {f.where.tensor for f in found if f.where.tensor} == {"w"}
+    assert {f.where.rows for f in found if f.where.tensor} == {(2, 5)}
+    assert not [f for f in diff(old, same).findings if f.where.tensor]
 
 
 def test_tensors_come_go_and_change_their_shape(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Two views of every tensor: its *values* (`array`, `from_region`), in numpy's own type where it has
 one and in float32 where it has not, and its *bits* (`bits_from_region`), the elements as unsigned
-integers, for a library that has the type (torch's ``view(torch.bfloat16)``).
+integers, for a library that has the type (torch's ``view(torch.bfloat16)``). The values of types
+that GGML quantises in blocks are in `credenza.artifact.blocks`.
 
 Types narrower than a byte are packed from the low bits up: element i is bits i·b to i·b + b - 1
 of the region, read as one little-endian number.
@@ -19,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from credenza.artifact import blocks
 from credenza.artifact.folder import open_bytes
 from credenza.artifact.model import Artifact, Buffer, Dtype, Tensor
 from credenza.errors import InputError, MalformedError
@@ -93,6 +95,9 @@ _NUMPY: Final[dict[Dtype, np.dtype[Any]]] = {
     Dtype.C128: np.dtype("c16"),
 }
 
+_SIGNED: Final = (Dtype.I2, Dtype.I4)
+_UNSIGNED: Final = (Dtype.U2, Dtype.U4)
+
 
 def array(artifact: Artifact, tensor: Tensor) -> NDArray[Any]:
     """The values of a tensor, in its shape: read from disk, by no means verified.
@@ -106,10 +111,10 @@ def array(artifact: Artifact, tensor: Tensor) -> NDArray[Any]:
 def raw(artifact: Artifact, tensor: Tensor) -> bytes:
     """The elements of a tensor: little-endian, in row-major order, without gaps.
 
-    Raises as `array` does.
+    Blocks of several elements are as the file has them. Raises as `array` does.
     """
     region = decoded(tensor, _region(artifact, tensor))
-    if tensor.dtype.bits < 8:
+    if tensor.dtype.bits < 8 or tensor.dtype.block > 1:
         return bytes(_packed(tensor, region))
     elements = _elements(tensor, region, _stored(tensor.dtype))
     return elements.astype(elements.dtype.newbyteorder("<"), copy=False).tobytes()
@@ -135,28 +140,44 @@ def from_region(tensor: Tensor, region: Buffer) -> NDArray[Any]:
     """The values of a tensor whose decoded region is ``region``.
 
     In numpy's own type, and the machine's byte order, where numpy has it: a view of ``region``,
-    as writable as that is, copied only where the file's byte order is not the machine's. In
-    float32, which holds each of their values exactly, for bf16 and what is smaller.
+    as writable as that is, copied only where the file's byte order is not the machine's. Integers
+    of less than a byte come in 8 bits; bf16, smaller floats, and GGML's blocks in float32, which
+    holds each value of the former exactly.
 
-    Raises `MalformedError` where the tensor does not lie inside the region, or is boolean and
-    holds a byte that is neither 0 nor 1.
+    Raises `MalformedError` where the tensor does not lie inside the region, is boolean and holds a
+    byte that is neither 0 nor 1, or has rows that are no whole blocks; `InputError` and
+    `MissingExtraError` where the values of such blocks cannot be computed.
     """
     if tensor.dtype in _NUMPY:
         if tensor.dtype is Dtype.BOOL:
             _check_boolean(tensor, region)
         return _native(_elements(tensor, region, _NUMPY[tensor.dtype]))
+    if tensor.dtype.block > 1:
+        return blocks.values(tensor, _packed(tensor, region))
     bits = bits_from_region(tensor, region)
     if tensor.dtype is Dtype.BF16:
         return _widened(bits)
+    if tensor.dtype in _SIGNED:
+        shift = 8 - tensor.dtype.bits
+        return np.asarray(np.asarray(bits << shift).view(np.int8) >> shift)
+    if tensor.dtype in _UNSIGNED:
+        return bits
     return np.asarray(_table(tensor.dtype)[bits])
 
 
 def bits_from_region(tensor: Tensor, region: Buffer) -> NDArray[Any]:
     """The elements of a tensor as unsigned integers of their width, or of 8 bits if narrower.
 
-    As `from_region`, it is a view wherever it can be. Raises `InputError` for complex numbers of
-    128 bits, for which there is no such integer.
+    As `from_region`, it is a view wherever it can be. Blocks of several elements are their bytes,
+    in the tensor's shape with the bytes of a row as its last axis.
+
+    Raises as `from_region` does, and `InputError` for complex numbers of 128 bits, for which there
+    is no such integer.
     """
+    if tensor.dtype.block > 1:
+        packed = np.frombuffer(_packed(tensor, region), np.uint8)
+        row = tensor.shape[-1] // tensor.dtype.block * tensor.dtype.bits // 8
+        return packed.reshape(*tensor.shape[:-1], row)
     if tensor.dtype.bits < 8:
         return _unpacked(tensor, _packed(tensor, region))
     if tensor.dtype.bits > 64:
@@ -247,7 +268,10 @@ def _check_boolean(tensor: Tensor, region: Buffer) -> None:
 
 
 def _packed(tensor: Tensor, region: Buffer) -> Buffer:
-    """The bytes of a tensor of less than a byte an element, which has no strides."""
+    """The bytes of a tensor of less than a byte an element, or of blocks: it has no strides."""
+    if tensor.dtype.block > 1 and (not tensor.shape or tensor.shape[-1] % tensor.dtype.block):
+        what, wanted = "a row is not whole blocks", f"a multiple of {tensor.dtype.block} elements"
+        raise _malformed("tensor-blocks", tensor, what, wanted, f"shape {tensor.shape}")
     stop = tensor.offset + tensor.nbytes
     if tensor.strides not in ((), _contiguous(tensor.shape)):
         raise _malformed("tensor-strides", tensor, "packed elements have strides", "none", "some")

@@ -41,10 +41,9 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a fifo wou
 
 
 class Listed(NamedTuple):
-    """A file of an artefact: its relative path, where it is, and its size in bytes."""
+    """A file of an artefact: its relative path, and its size in bytes."""
 
     path: str
-    absolute: Path
     size: int
 
 
@@ -52,6 +51,7 @@ class Listed(NamedTuple):
 class Place:
     """An artefact, open: its files are listed and opened below what was opened, wherever its name
     leads by now. Threads may share one. Close it, or use it in a ``with`` statement.
+    ``is_file`` says whether it is one file.
 
     Raises `InputError` where there is nothing, or it cannot be opened; `MalformedError` where it
     is neither a file nor a folder.
@@ -62,8 +62,8 @@ class Place:
         self._lock = threading.Lock()
         self._folders: dict[str, int] = {}
         status = _following(self.root)
-        self._is_file = stat.S_ISREG(status.st_mode)
-        if self._is_file:
+        self.is_file = stat.S_ISREG(status.st_mode)
+        if self.is_file:
             check_path(self.root.name)
             return
         if not stat.S_ISDIR(status.st_mode):
@@ -74,28 +74,40 @@ class Place:
     def files(self, *, ignore: Collection[str] = ()) -> tuple[Listed, ...]:
         """Every file, sorted by relative path; none of them is opened. See `files`."""
         check_ignorable(ignore)
-        if self._is_file:
-            return (Listed(self.root.name, self.root, _following(self.root).st_size),)
+        if self.is_file:
+            return (Listed(self.root.name, _following(self.root).st_size),)
         with _readable(self.root):
             found = sorted(_walk(self._folders[""], ""))
         kept = [(p, n) for p, n in found if p != SEAL_NAME and not is_ignored(p, ignore)]
         if not kept:
             raise InputError(f"{self.root} holds no file of a model")
-        return tuple(Listed(p, self.root / p, size) for p, size in kept)
+        return tuple(Listed(p, size) for p, size in kept)
 
     def open(self, relative: str) -> OpenFile:
         """Open one file. See `open_bytes`."""
         check_path(relative)
-        if self._is_file:
+        if self.is_file:
             if relative != self.root.name:
                 raise InputError(f"{self.root} is one file, which has no {relative!r} in it")
             with _readable(self.root):
                 return OpenFile(relative, os.open(self.root.resolve(), _FILE))
+        try:
+            with self._lock:
+                return OpenFile(relative, self._handle(relative))
+        except OSError as e:
+            raise self._refusal(relative, e) from e
+
+    def _handle(self, relative: str) -> int:
         path, _, name = relative.rpartition("/")
-        with _readable(self.root / relative), self._lock:
-            folder = self._folder(path)
-            check_regular(relative, os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
-            return OpenFile(relative, os.open(name, _FILE, dir_fd=folder))
+        return os.open(name, _FILE, dir_fd=self._folder(path))
+
+    def _refusal(self, relative: str, error: OSError) -> InputError:
+        """Why a file cannot be opened. Raises `MalformedError` where it is no regular file."""
+        path, _, name = relative.rpartition("/")
+        with contextlib.suppress(OSError), self._lock:
+            status = os.stat(name, dir_fd=self._folder(path), follow_symlinks=False)
+            check_regular(relative, status.st_mode)
+        return InputError(f"{self.root / relative} cannot be read: {error.strerror}")
 
     def _folder(self, path: str) -> int:
         """The open folder ``path``, step by step from the one above it; no step may be a link."""

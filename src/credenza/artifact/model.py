@@ -16,7 +16,12 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
 class Dtype(enum.Enum):
-    """An element type, by its safetensors name, with its size in bits."""
+    """An element type: its name, and the size in bits of a block of ``block`` elements.
+
+    Most types have blocks of one element. Those that quantise several at a time (GGML's) are as
+    they are laid out in ``ggml-common.h``, and a row of them is whole blocks. A name is
+    safetensors' own where that has the type, or else the one of the library whose type it is.
+    """
 
     BOOL = ("BOOL", 8)
     F4 = ("F4", 4)
@@ -41,14 +46,47 @@ class Dtype(enum.Enum):
     F64 = ("F64", 64)
     C64 = ("C64", 64)
     C128 = ("C128", 128)
+    # ONNX and TFLite
+    I2 = ("I2", 2)
+    U2 = ("U2", 2)
+    I4 = ("I4", 4)
+    U4 = ("U4", 4)
+    # GGML: bits and elements of a block
+    Q1_0 = ("Q1_0", 144, 128)
+    Q4_0 = ("Q4_0", 144, 32)
+    Q4_1 = ("Q4_1", 160, 32)
+    Q5_0 = ("Q5_0", 176, 32)
+    Q5_1 = ("Q5_1", 192, 32)
+    Q8_0 = ("Q8_0", 272, 32)
+    Q8_1 = ("Q8_1", 288, 32)
+    Q2_K = ("Q2_K", 672, 256)
+    Q3_K = ("Q3_K", 880, 256)
+    Q4_K = ("Q4_K", 1152, 256)
+    Q5_K = ("Q5_K", 1408, 256)
+    Q6_K = ("Q6_K", 1680, 256)
+    Q8_K = ("Q8_K", 2336, 256)
+    IQ1_S = ("IQ1_S", 400, 256)
+    IQ1_M = ("IQ1_M", 448, 256)
+    IQ2_XXS = ("IQ2_XXS", 528, 256)
+    IQ2_XS = ("IQ2_XS", 592, 256)
+    IQ2_S = ("IQ2_S", 656, 256)
+    IQ3_XXS = ("IQ3_XXS", 784, 256)
+    IQ3_S = ("IQ3_S", 880, 256)
+    IQ4_NL = ("IQ4_NL", 144, 32)
+    IQ4_XS = ("IQ4_XS", 1088, 256)
+    TQ1_0 = ("TQ1_0", 432, 256)
+    TQ2_0 = ("TQ2_0", 528, 256)
+    MXFP4 = ("MXFP4", 136, 32)
+    NVFP4 = ("NVFP4", 288, 64)
 
-    def __init__(self, label: str, bits: int) -> None:
+    def __init__(self, label: str, bits: int, block: int = 1) -> None:
         self.label = label
         self.bits = bits
+        self.block = block
 
     @classmethod
     def of(cls, label: str) -> Dtype:
-        """The type of that safetensors name. Raises `KeyError` for any other."""
+        """The type of that name. Raises `KeyError` for any other."""
         return cls[label]
 
 
@@ -91,7 +129,7 @@ class Tensor:
     @property
     def nbytes(self) -> int:
         """The size of its elements in bytes, laid out without gaps."""
-        return (self.size * self.dtype.bits + 7) // 8
+        return self._bytes(self.size)
 
     @property
     def reach(self) -> int:
@@ -101,7 +139,11 @@ class Tensor:
         if not self.strides:
             return self.offset + self.nbytes
         steps = sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))
-        return self.offset + ((steps + 1) * self.dtype.bits + 7) // 8
+        return self.offset + self._bytes(steps + 1)
+
+    def _bytes(self, elements: int) -> int:
+        """The size of so many elements in a row: whole blocks, in whole bytes."""
+        return (-(-elements // self.dtype.block) * self.dtype.bits + 7) // 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

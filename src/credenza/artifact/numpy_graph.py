@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeGuard
 
 from credenza.artifact.model import Dtype
-from credenza.artifact.pickles import Call, List, Span, Tuple, Value, text
+from credenza.artifact.pickles import Call, Interleaved, List, Span, Tuple, Value, text
 
 _RECONSTRUCT: Final = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
 _FROMBUFFER: Final = ("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer")
@@ -57,11 +57,14 @@ class Array:
 
 def is_array(value: Value) -> bool:
     """True for what builds an array when loaded, readable or not."""
-    return isinstance(value, Call) and value.name in _RECONSTRUCT + _FROMBUFFER
+    called = isinstance(value, Call) and value.name in _RECONSTRUCT + _FROMBUFFER
+    return called or isinstance(value, Interleaved)
 
 
-def array(call: Call) -> Array | str:
+def array(call: Call | Interleaved) -> Array | str:
     """The array that a call builds, or in words why it cannot be read from here."""
+    if isinstance(call, Interleaved):
+        return _array(call.shape, call.dtype, call.fortran, call.span)
     if call.name in _FROMBUFFER:
         buffer, dtype, shape, order = (*call.arguments, None, None, None, None)[:4]
         fortran = text(order) == "F"

@@ -6,14 +6,22 @@ import os
 from collections.abc import Collection
 from typing import Final
 
-from credenza.artifact import plain, sharded
+from credenza.artifact import external, plain, sharded
+from credenza.artifact.compressed import CompressedPickle
+from credenza.artifact.flax import Flax
 from credenza.artifact.folder import Place
+from credenza.artifact.gguf import Gguf
+from credenza.artifact.hdf5 import Hdf5
 from credenza.artifact.interface import Bytes, Reader
+from credenza.artifact.keras_zip import Keras
 from credenza.artifact.model import Artifact, File
 from credenza.artifact.npy import Npy
 from credenza.artifact.npz import Npz
+from credenza.artifact.onnx import Onnx
 from credenza.artifact.pickle_file import PickleFile
 from credenza.artifact.safetensors import Safetensors
+from credenza.artifact.skops import Skops
+from credenza.artifact.tflite import Tflite
 from credenza.artifact.torch_legacy import TorchLegacy
 from credenza.artifact.torch_zip import TorchZip
 from credenza.errors import MalformedError
@@ -21,11 +29,19 @@ from credenza.findings import Finding, Severity, Where
 
 READERS: Final[tuple[Reader, ...]] = (
     TorchLegacy(),
+    CompressedPickle(),
     PickleFile(),
     TorchZip(),
+    Keras(),
+    Skops(),
     Npz(),
     Npy(),
+    Gguf(),
+    Tflite(),
+    Onnx(),
+    Hdf5(),
     Safetensors(),
+    Flax(),
     plain.PYTHON,
     plain.BYTECODE,
     plain.NATIVE,
@@ -37,8 +53,20 @@ READERS: Final[tuple[Reader, ...]] = (
 """The first that claims a file reads it. Those that can hold programs come first, and code by its
 name comes after them: a pickle is a pickle under any name."""
 
-_FORMAT_OF_NAME: Final = {".safetensors": "safetensors", ".npy": "npy", ".npz": "npz"}
-"""Names that promise a format without code. A file that breaks the promise is refused."""
+_FORMAT_OF_NAME: Final = {
+    ".safetensors": "safetensors",
+    ".npy": "npy",
+    ".npz": "npz",
+    ".gguf": "gguf",
+    ".onnx": "onnx",
+    ".tflite": "tflite",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".keras": "keras",
+    ".skops": "skops",
+    ".msgpack": "flax",
+}
+"""Names that promise a format without pickles. A file that breaks the promise is refused."""
 
 
 def open(  # noqa: A001  `artifact.open` is what a caller writes
@@ -54,7 +82,11 @@ def open(  # noqa: A001  `artifact.open` is what a caller writes
     """
     with Place(path) as place:
         found = tuple(_read_listed(place, f.path) for f in place.files(ignore=ignore))
-        for name in (f.path for f in found if f.path.endswith(sharded.SUFFIX)):
+        if place.is_file:
+            external.check_alone(found[0])
+        else:
+            found = external.bind(found)
+        for name in (f.path for f in found if f.path.endswith(sharded.SUFFIXES)):
             with place.open(name) as index:
                 sharded.check(index, found)
         return Artifact(path=place.root, files=found, ignored=tuple(sorted(set(ignore))))

@@ -12,7 +12,7 @@ from credenza.artifact.pickles import BrokenPickleError, Limits, Pickle, broken,
 from credenza.artifact.zips import is_zip
 from credenza.findings import Where
 
-_SUFFIXES: Final = (".pkl", ".pickle", ".p")
+SUFFIXES: Final = (".pkl", ".pickle", ".p", ".joblib")
 _TRIAL: Final = Limits(opcodes=100_000)
 """For a file that only looks as if it might be one: text fails within a few opcodes."""
 _OPCODES: Final = frozenset(b"(.012FGIJKLMNPQRSTUVX]abcdeghijlopqrstu}")
@@ -26,37 +26,53 @@ class PickleFile:
 
     From protocol 2 on a pickle begins with 0x80 and the protocol. Older ones have no magic:
     those are claimed where the whole file is a pickle, whatever its name, and always by the
-    names ``.pkl``, ``.pickle`` and ``.p``, if their first byte is an opcode.
+    names ``.pkl``, ``.pickle``, ``.p`` and ``.joblib``, if their first byte is an opcode. Arrays
+    that joblib has put between the opcodes make it a file of joblib's.
     """
 
     def claims(self, file: Bytes) -> bool:
-        head = file.pread(0, min(3, file.size))
-        if len(head) < 2:
+        head = file.pread(0, min(2, file.size))
+        if len(head) < 2 or is_zip(file):  # P is an opcode too, and PK is a magic
             return False
-        if head[0] == 0x80:
-            # NUL is no opcode, and what follows in safetensors with a header of 128 + 256 n bytes
-            magic = head[1] <= 5 and head[2:] != b"\0"
-            return magic or file.path.lower().endswith(_SUFFIXES)
-        if head[0] not in _OPCODES or is_zip(file):  # P is an opcode too, and PK is a magic
-            return False
-        return file.path.lower().endswith(_SUFFIXES) or _parses(file)
+        named = file.path.lower().endswith(SUFFIXES)
+        if named and (head[0] == 0x80 or head[0] in _OPCODES):
+            return True
+        return looks_like_one(file)
 
     def read(self, file: Bytes) -> File:
-        pickles = _streams(file)
-        programs = tuple(p for pickle in pickles for p in pickle.programs)
-        try:
-            tensors, unread = _tensors(file, pickles)
-        except BrokenPickleError as e:
-            raise e.after(programs) from e
-        return File(
-            path=file.path,
-            size=file.size,
-            format="pickle",
-            tensors=tensors,
-            programs=programs,
-            metadata=(("protocol", str(pickles[0].protocol)), ("pickles", str(len(pickles)))),
-            unread=unread,
-        )
+        return read_pickles(file, pickle_at=0)
+
+
+def read_pickles(file: Bytes, pickle_at: int | None) -> File:
+    """What a file of pickles holds, whose byte 0 is ``pickle_at`` of the file on disk.
+
+    None where the pickles on disk are compressed: then no array is a run of its bytes.
+    Raises as `interpret` and `find` do.
+    """
+    pickles = _streams(file)
+    programs = tuple(p for pickle in pickles for p in pickle.programs)
+    try:
+        tensors, unread = _tensors(file, pickles, pickle_at)
+    except BrokenPickleError as e:
+        raise e.after(programs) from e
+    return File(
+        path=file.path,
+        size=file.size,
+        format="joblib" if any(pickle.arrays for pickle in pickles) else "pickle",
+        tensors=tensors,
+        programs=programs,
+        metadata=(("protocol", str(pickles[0].protocol)), ("pickles", str(len(pickles)))),
+        unread=unread,
+    )
+
+
+def looks_like_one(file: Bytes) -> bool:
+    """True for what begins as a pickle of protocol 2 or higher, or of a lower one is one."""
+    head = file.pread(0, min(3, file.size))
+    if head[:1] == b"\x80":
+        # NUL is no opcode, and what follows in safetensors with a header of 128 + 256 n bytes
+        return len(head) > 1 and head[1] <= 5 and head[2:] != b"\0"
+    return bool(head) and head[0] in _OPCODES and _parses(file)
 
 
 def _parses(file: Bytes) -> bool:
@@ -65,7 +81,7 @@ def _parses(file: Bytes) -> bool:
     A name looked up is too little: ``cat``, ``dog`` and ``bird`` on three lines look one up.
     """
     try:
-        pickle = interpret(file, limits=_TRIAL)
+        pickle = interpret(file, limits=_TRIAL, joblib=True)
     except BrokenPickleError as e:
         return e.calls > 0 or e.finding.rule == "artifact.pickle-limit"
     return pickle.stop == file.size or pickle.calls > 0
@@ -81,7 +97,7 @@ def _streams(file: Bytes) -> list[Pickle]:
             what = f"more than {_MOST_STREAMS} pickles one behind the other"
             raise broken("pickle-limit", what, Where(file=file.path, start=at), programs=found)
         try:
-            pickles.append(interpret(file, at))
+            pickles.append(interpret(file, at, joblib=True))
         except BrokenPickleError as e:
             raise _broken_stream(file, at, e, found) from e
         at = pickles[-1].stop
@@ -102,11 +118,13 @@ def _broken_stream(
     return broken("pickle-trailing", what, where, programs=programs)
 
 
-def _tensors(file: Bytes, pickles: list[Pickle]) -> tuple[tuple[Tensor, ...], tuple[str, ...]]:
+def _tensors(
+    file: Bytes, pickles: list[Pickle], pickle_at: int | None
+) -> tuple[tuple[Tensor, ...], tuple[str, ...]]:
     """The arrays of all pickles; of several, each under the number of its pickle."""
     tensors: list[Tensor] = []
     unread: list[str] = []
-    places = Places(path=file.path, pickle=0, storages=None, whole="array")
+    places = Places(path=file.path, pickle=pickle_at, storages=None, whole="array")
     for number, pickle in enumerate(pickles):
         prefix = f"pickle{number}" if len(pickles) > 1 else ""
         found = find(pickle, replace(places, prefix=prefix))

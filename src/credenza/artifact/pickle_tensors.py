@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from credenza.artifact import numpy_graph, torch_graph
 from credenza.artifact.model import Region, Tensor
 from credenza.artifact.numpy_graph import MOST_ELEMENTS, Array
-from credenza.artifact.pickles import Call, Pickle, Value, broken
+from credenza.artifact.pickles import Call, Interleaved, Pickle, Value, broken
 from credenza.artifact.pickles.walk import TooManyPathsError, named
 from credenza.artifact.torch_graph import Storage, View
 from credenza.findings import Where
@@ -78,7 +78,7 @@ def _name(path: str, places: Places) -> str:
 
 
 def _array(name: str, node: Value, places: Places) -> Tensor | str | None:
-    read = numpy_graph.array(node) if isinstance(node, Call) else None
+    read = numpy_graph.array(node) if isinstance(node, Call | Interleaved) else None
     if not isinstance(read, Array):
         return read
     if read.nbytes != read.span.length or _too_large(read.shape):

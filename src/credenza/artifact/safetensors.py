@@ -41,7 +41,14 @@ _OPENING = re.compile(r'[ \t\n\r]*(?=")')
 _COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
 _COMMA = re.compile(r'[ \t\n\r]*,[ \t\n\r]*(?=")')
 _CLOSING = re.compile(r"[ \t\n\r]*}")
-_LABELS = {d.label: d for d in Dtype if d is not Dtype.C128}  # which safetensors does not have
+_LABELS = {
+    label: Dtype.of(label)
+    for label in (
+        *("BOOL", "F4", "F6_E2M3", "F6_E3M2", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0"),
+        *("F8_E4M3FNUZ", "F8_E5M2FNUZ", "I16", "U16", "F16", "BF16", "I32", "U32", "F32"),
+        *("I64", "U64", "F64", "C64"),
+    )
+}
 
 
 @final

@@ -1,8 +1,9 @@
-"""``*.safetensors.index.json``: which shard holds which tensor, checked against the shards.
+"""``*.index.json`` of a sharded model: which shard holds which tensor, checked against the shards.
 
-A sharded model is several safetensors files and an index whose ``weight_map`` maps each
-tensor's name to its shard's name (``save_torch_state_dict`` of huggingface_hub writes it). A loader
-opens the shards that it names, so a name in it is a path, and is checked as one.
+A sharded model is several files and an index whose ``weight_map`` maps each tensor's name to its
+shard's name (``save_torch_state_dict`` of huggingface_hub writes it): safetensors files in
+``*.safetensors.index.json``, checkpoints of PyTorch in ``*.bin.index.json``. A loader opens the
+shards that it names, so a name in it is a path, and is checked as one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from credenza.artifact.interface import Bytes
 from credenza.artifact.model import File
@@ -18,14 +19,20 @@ from credenza.artifact.paths import check_path
 from credenza.errors import MalformedError
 from credenza.findings import Finding, Severity, Where
 
-SUFFIX = ".safetensors.index.json"
+FORMATS: Final[dict[str, frozenset[str]]] = {
+    ".safetensors.index.json": frozenset({"safetensors"}),
+    ".bin.index.json": frozenset({"torch", "torch-legacy"}),
+}
+"""How an index is called, and the formats of its shards."""
+
+SUFFIXES: Final = tuple(FORMATS)
 
 LONGEST_INDEX = 100_000_000
 """In bytes; as long as a safetensors header may be, which lists the same names."""
 
 
 def check(index: Bytes, files: Iterable[File]) -> None:
-    """Hold an index against the files of its artefact.
+    """Hold an index, whose name ends as one of `SUFFIXES`, against the files of its artefact.
 
     Raises `MalformedError` where it is not an index, where a shard's path leads out, where a
     shard or a tensor that it names is missing, and where a second shard holds a tensor too, so
@@ -75,10 +82,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _names(index: Bytes, path: str, shards: Mapping[str, File]) -> frozenset[str]:
     shard = shards.get(path)
-    if shard is None or shard.format != "safetensors":
+    formats = next(held for suffix, held in FORMATS.items() if index.path.endswith(suffix))
+    if shard is None or shard.format not in formats:
         what = "the index names a shard that is not there"
         found = f"format {shard.format}" if shard else "no such file"
-        _refuse("index-shard", index, what, f"a safetensors file {path!r}", found)
+        wanted = f"a file {path!r} of the format {' or '.join(sorted(formats))}"
+        _refuse("index-shard", index, what, wanted, found)
     return frozenset(t.name for t in shard.tensors)
 
 

@@ -11,7 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 
-VERSION = "2026.11.23"
+VERSION = "2026.11.24"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

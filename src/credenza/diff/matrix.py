@@ -12,7 +12,16 @@ from typing import Any, Final, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from credenza.artifact import Artifact, Dtype, Region, Tensor, bits_from_region, from_region, raw
+from credenza.artifact import (
+    Artifact,
+    Dtype,
+    Region,
+    Tensor,
+    array,
+    bits_from_region,
+    from_region,
+    raw,
+)
 
 _BLOCK: Final = 1 << 20
 """Elements that are held at once: 8 MiB as float64, of a few arrays each."""
@@ -82,7 +91,8 @@ class Stored:
         t = self.tensor
         contiguous = tuple(math.prod(t.shape[i + 1 :]) for i in range(len(t.shape)))
         laid_out = t.strides in ((), contiguous)
-        return laid_out and t.dtype.bits % 8 == 0 and t.region.encoding == "raw"
+        whole_bytes = t.dtype.bits % 8 == 0 and t.dtype.block == 1
+        return laid_out and whole_bytes and t.region.encoding == "raw"
 
     def block(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[Any]]:
         if (start, stop) == (0, self.rows):
@@ -90,6 +100,9 @@ class Stored:
         return self._read(_rows(self.tensor, start, stop))
 
     def _read(self, tensor: Tensor) -> tuple[NDArray[Any], NDArray[Any]]:
+        if tensor.dtype.block > 1:  # quantised: what is compared are the values
+            values = array(self.artifact, tensor).reshape(self.rows, self.columns)
+            return values.view(np.uint32), values
         data = raw(self.artifact, tensor)
         held = dataclasses.replace(
             tensor,

@@ -20,20 +20,26 @@ if TYPE_CHECKING:
 Contents = dict[tuple[str, int], memoryview]
 """Verified bytes by file and by the segment's first byte in it."""
 
-_WORTH_LARGE_PAGES = 4 * 2**20
+_WORTH_A_MAPPING = 2**20
+_POPULATE_WRITE = 23
+"""madvise(2), MADV_POPULATE_WRITE, which the module mmap does not name."""
 
 
 def private_memory(size: int) -> memoryview:
-    """Zeroed memory that no other process shares, in large pages where that is worth it.
-
-    With pages of 4 KiB the system spends more time on handing them out than it takes to hash them.
-    """
-    if size < _WORTH_LARGE_PAGES:
+    """Zeroed memory that no other process shares."""
+    if size < _WORTH_A_MAPPING:
         return memoryview(bytearray(size))
-    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    with contextlib.suppress(OSError, AttributeError):  # a system without such pages
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return memoryview(memory)
+    return memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+
+
+def hand_out(memory: memoryview, start: int, size: int) -> None:
+    """Have the system hand out ``size`` bytes of `private_memory` from ``start`` in one call.
+
+    Pages handed out one by one, as they are touched, cost as much as hashing what is put into them.
+    """
+    if isinstance(memory.obj, mmap.mmap) and not start % mmap.PAGESIZE:
+        with contextlib.suppress(OSError):  # a system before Linux 5.14
+            memory.obj.madvise(_POPULATE_WRITE, start, size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Final
 from credenza.artifact.folder import Place
 from credenza.artifact.open_file import OpenFile
 from credenza.errors import InputError
+from credenza.seal.contents import hand_out
 from credenza.seal.digests import Algorithm, Hasher
 
 Progress = Callable[[int], None]
@@ -31,9 +32,9 @@ _WORTH_MAPPING: Final = 2**18
 class Span:
     """Bytes of a file to hash in chunks of ``chunk`` bytes, the last of which may be shorter.
 
-    With ``into``, a writable buffer of that size, the bytes are put there, and it is those in
-    ``into`` that are hashed; ``filled`` says that they are there already. With ``copy_to``, a file,
-    the bytes that were hashed are written to the same place in it.
+    With ``into``, a writable buffer, the bytes are put there, and it is those in ``into`` that are
+    hashed; its first byte is for the file's at ``base``. ``filled`` says that they are there
+    already. With ``copy_to``, a file, the bytes that were hashed are written to their place in it.
     """
 
     path: str
@@ -41,23 +42,17 @@ class Span:
     stop: int
     chunk: int
     into: memoryview | None = None
+    base: int = 0
     filled: bool = False
     copy_to: Path | None = None
 
     def cut(self, start: int, stop: int) -> Span:
         """The part from ``start`` to ``stop``, which are whole chunks or the end."""
-        into = None if self.into is None else self.part(start, stop)
-        return replace(self, start=start, stop=stop, into=into)
+        return replace(self, start=start, stop=stop)
 
-    def over(self, mapped: memoryview) -> Span:
+    def over(self, mapped: memoryview, base: int) -> Span:
         """The same bytes, which are in memory already."""
-        return Span(self.path, self.start, self.stop, self.chunk, mapped, True, self.copy_to)
-
-    def part(self, start: int, stop: int) -> memoryview:
-        """What of ``into`` holds the bytes ``start`` to ``stop`` of the file."""
-        if self.into is None:
-            raise ValueError("span: its bytes are not kept")
-        return self.into[start - self.start : stop - self.start]
+        return Span(self.path, self.start, self.stop, self.chunk, mapped, base, True, self.copy_to)
 
 
 def digest_spans(
@@ -168,7 +163,7 @@ def _digests(file: OpenFile, job: Sequence[Span], make: Callable[[], Hasher]) ->
     if job[0].into is None and last - first >= _WORTH_MAPPING:
         mapped = file.mapped(first, last)
         if mapped is not None:
-            job = [span.over(mapped[span.start - first : span.stop - first]) for span in job]
+            job = [span.over(mapped, first) for span in job]
     return [_span_digests(file, span, make) for span in job]
 
 
@@ -188,11 +183,21 @@ def _blocks(file: OpenFile, span: Span) -> Iterator[tuple[int, memoryview]]:
     """The bytes of a span where they are hashed: whole chunks, about `_BLOCK` bytes at a time."""
     step = max(1, _BLOCK // span.chunk) * span.chunk
     for start in range(span.start, span.stop, step):
-        stop = min(start + step, span.stop)
-        block = _buffer(stop - start) if span.into is None else span.part(start, stop)
+        size = min(step, span.stop - start)
+        block = _room(span, start, size)
         if not span.filled:
             file.fill(block, start)
         yield start, block
+
+
+def _room(span: Span, start: int, size: int) -> memoryview:
+    """Where some of a span's bytes are, or are to be put."""
+    if span.into is None:
+        return _buffer(size)
+    at = start - span.base
+    if not span.filled:
+        hand_out(span.into, at, size)
+    return span.into[at : at + size]
 
 
 @contextlib.contextmanager

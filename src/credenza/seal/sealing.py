@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from credenza.seal.cache import Cache
 
 _LARGEST = 2**20
+_PAGE = 4096
+"""In bytes: bytes without rows are told apart by so many."""
 _SMALL = 2**20
 """In bytes: a tensor up to here, such as a classifier's head, is named almost row by row."""
 
@@ -87,20 +89,20 @@ def _spans(file: File) -> Iterator[Span]:
     for start in sorted(viewed):
         stop = viewed[start].region.stop
         if start > end:
-            yield Span(file.path, end, start, _chunk_size(start - end, 1))
+            yield Span(file.path, end, start, _chunk_size(start - end, _PAGE))
         yield Span(file.path, start, stop, _chunk_size(stop - start, _row_bytes(viewed[start])))
         end = stop
     if file.size > end:
-        yield Span(file.path, end, file.size, _chunk_size(file.size - end, 1))
+        yield Span(file.path, end, file.size, _chunk_size(file.size - end, _PAGE))
 
 
 def _row_bytes(tensor: Tensor) -> int:
-    """The bytes of one index along the first axis; 1 where the rows are not bytes in a row."""
+    """The bytes of one index along the first axis; a page where the rows are not bytes in a row."""
     plain = not tensor.strides and not tensor.offset and tensor.region.encoding == "raw"
     if not plain or not tensor.shape or tensor.nbytes % tensor.shape[0]:
-        return 1
+        return _PAGE
     row = tensor.nbytes // tensor.shape[0]
-    return row if row <= _LARGEST else 1
+    return row if row <= _LARGEST else _PAGE
 
 
 def _chunk_size(size: int, row: int) -> int:

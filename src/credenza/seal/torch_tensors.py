@@ -58,6 +58,9 @@ def _tensor(tensor: Tensor, region: Buffer) -> torch.Tensor:
         bits = bits_from_region(tensor, region)
         signed = bits.view(f"i{bits.itemsize}")  # torch knows every signed width
         return torch.from_numpy(signed).view(_BY_BITS[tensor.dtype])
-    if tensor.dtype.bits < 8 or tensor.dtype is Dtype.F8_E8M0:
-        raise InputError(f"tensor {tensor.name!r}: torch has no {tensor.dtype.label}")
+    if tensor.dtype.bits < 8 or tensor.dtype.block > 1 or tensor.dtype is Dtype.F8_E8M0:
+        raise InputError(
+            f"tensor {tensor.name!r}: torch has no {tensor.dtype.label}",
+            hint="credenza.load gives its values as a numpy array",
+        )
     return torch.from_numpy(from_region(tensor, region))

@@ -67,6 +67,7 @@ def compare(
                 segment.stop,
                 segment.chunk,
                 into=contents.get((file.path, segment.start)),
+                base=segment.start,
                 filled=keep is Keep.MAPPED,
                 copy_to=copy_to and copy_to / file.path,
             )

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from credenza.artifact.interface import Bytes
 from credenza.artifact.model import Program
+from credenza.artifact.pickles import interleaved
 from credenza.artifact.pickles.errors import BrokenPickleError, broken
 from credenza.artifact.pickles.operands import OPERANDS
 from credenza.artifact.pickles.stream import Limits, Stream
@@ -42,7 +43,7 @@ class Pickle:
     ``value`` is the root of the graph, ``programs`` every name that loading would look up and
     every operation that allowed names do not need, by offset; ``calls`` counts the calls. Bytes
     behind ``stop`` are the caller's to judge. ``protocol`` is the highest that the stream
-    declared, 0 for none.
+    declared, 0 for none; ``arrays`` counts those that joblib has put between its opcodes.
     """
 
     value: Value
@@ -51,32 +52,39 @@ class Pickle:
     start: int
     stop: int
     protocol: int
+    arrays: int = 0
 
 
-def interpret(file: Bytes, start: int = 0, limits: Limits | None = None) -> Pickle:
+def interpret(
+    file: Bytes, start: int = 0, limits: Limits | None = None, *, joblib: bool = False
+) -> Pickle:
     """What the pickle at byte ``start`` would build. Nothing of it is run.
+
+    With ``joblib`` it may have arrays between its opcodes, as `interleaved` says.
 
     Raises `BrokenPickleError`, which holds the programs found up to there, for a stream that
     ends early, a memo or stack entry that was never put, an unknown opcode, a protocol above 5,
     an opcode across a frame's end, text that is not UTF-8, or a limit passed.
     """
-    return _Machine(file, start, limits or Limits()).run()
+    return _Machine(file, start, limits or Limits(), joblib=joblib).run()
 
 
 class _Machine:
     """The state of one stream. Each stream has a memo of its own, as each unpickler does."""
 
-    def __init__(self, file: Bytes, start: int, limits: Limits) -> None:
+    def __init__(self, file: Bytes, start: int, limits: Limits, *, joblib: bool) -> None:
         self.stream = Stream(file, start, limits)
         self.file = file
         self.start = start
         self.limits = limits
+        self.joblib = joblib
         self.at = start
         self.stack: list[Value] = []
         self.marks: list[list[Value]] = []
         self.memo: dict[int, Value] = {}
         self.uses = Uses()
         self.protocol = 0
+        self.arrays = 0
         self.opcodes = 0
 
     def run(self) -> Pickle:
@@ -95,6 +103,7 @@ class _Machine:
             start=self.start,
             stop=self.stream.at,
             protocol=self.protocol,
+            arrays=self.arrays,
         )
 
     def _step(self) -> bool:
@@ -302,6 +311,31 @@ class _Machine:
         self.uses.built(target, state, self.at)
         if isinstance(target, Call):
             target.states.append(state)
+            if self.joblib and interleaved.is_wrapper(target):
+                self.interleaved(target)
+
+    def interleaved(self, wrapper: Call) -> None:
+        """Here joblib reads an array from the file, and puts it in the place of its wrapper."""
+        stream = self.stream
+        if stream.frame_stop not in (None, stream.at):
+            self.refuse("pickle-frame", "an array of joblib inside a frame")
+        stream.frame_stop = None
+        self.arrays += 1
+        placed = interleaved.place(self.file, wrapper, stream.at)
+        self.uses.interleaved(wrapper, ambiguous=placed.ambiguous)
+        self.pop()
+        if placed.stop is not None:
+            stream.at = placed.stop
+            self.push(placed.array(placed.stop))
+            return
+        try:
+            nested = interpret(self.file, placed.start, self.limits)
+        except BrokenPickleError as e:
+            self.uses.nested(e.programs, e.calls)
+            raise
+        self.uses.nested(nested.programs, nested.calls)
+        stream.at = nested.stop
+        self.push(nested.value)
 
     def persid(self) -> None:
         line = self.stream.line()

@@ -60,6 +60,16 @@ class Uses:
         if problem:
             self._misuse(target, f"BUILD {problem}", at)
 
+    def interleaved(self, wrapper: Call, *, ambiguous: bool) -> None:
+        """An array stands in the stream, as joblib writes it."""
+        if ambiguous:
+            self._misuse(wrapper, f"{wrapper.opcode} before bytes that pickle reads", wrapper.at)
+
+    def nested(self, programs: tuple[Program, ...], calls: int) -> None:
+        """A pickle inside the pickle."""
+        self._operations += programs
+        self.calls += calls
+
     def filled(self, target: Value, opcode: str, at: int) -> None:
         if not isinstance(target, List):
             self._added_to(target, opcode, at, lambda entry: entry.items)

@@ -148,6 +148,16 @@ class OutOfBand:
     at: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Interleaved:
+    """An array whose bytes joblib has put between two opcodes: ``span`` of the file."""
+
+    dtype: Value = field(repr=False)
+    shape: Value = field(repr=False)
+    fortran: bool
+    span: Span
+
+
 Value = (
     None
     | bool
@@ -163,6 +173,7 @@ Value = (
     | Call
     | Persistent
     | OutOfBand
+    | Interleaved
 )
 
 

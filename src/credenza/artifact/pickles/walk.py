@@ -15,6 +15,7 @@ from typing import Final
 from credenza.artifact.pickles.values import (
     Call,
     Dict,
+    Interleaved,
     List,
     Persistent,
     Set,
@@ -28,7 +29,7 @@ MOST_STEPS: Final = 2_000_000
 """Steps on paths to what is looked for; a graph of shared references can have 2⁴⁰ paths."""
 DEEPEST: Final = 512
 _TRANSPARENT: Final = frozenset({"_parameters", "_buffers", "_modules"})
-_NODES: Final = (List, Tuple, Dict, Set, Call, Persistent)
+_NODES: Final = (List, Tuple, Dict, Set, Call, Persistent, Interleaved)
 
 
 class TooManyPathsError(Exception):
