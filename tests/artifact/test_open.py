@@ -88,6 +88,15 @@ def test_no_header_length_makes_a_pickle_of_safetensors(tmp_path: Path, length: 
     assert artifact.open(tmp_path).files[0].format == "safetensors"
 
 
+def test_no_first_byte_makes_a_pickle_of_safetensors() -> None:
+    """Where its first line, which ends in the data, is longer than any operand of a pickle."""
+    entry = b'{"t":{"dtype":"U8","shape":[3001],"data_offsets":[0,3001]}}'
+    for first in range(256):
+        header = entry.ljust(2048 + first)
+        data = len(header).to_bytes(8, "little") + header + bytes(3000) + b"\n"
+        assert artifact.read(artifact.Held("model.bin", data)).format == "safetensors", first
+
+
 @pytest.mark.parametrize(
     ("data", "rule"),
     [

@@ -272,6 +272,24 @@ def test_text_is_no_pickle(words: bytes) -> None:
     assert not PickleFile().claims(Held("labels.txt", words))
 
 
+@pytest.mark.parametrize("first", b"FILPcgip")
+@pytest.mark.parametrize(
+    "more", [b" long line of prose" * 100, b"\x10\0\0\0\0\0\0{" + b" " * 5000, b"\x8b\xff" * 999]
+)
+def test_a_long_line_behind_a_letter_is_no_pickle(first: int, more: bytes) -> None:
+    assert not PickleFile().claims(Held("notes", bytes([first]) + more + b"\nmore"))
+
+
+def test_a_long_number_may_be_a_pickle() -> None:
+    """A loader takes it, and what is called behind it."""
+    data = b"I" + b"1" * 2000 + b"\n0cos\nsystem\n(S'echo'\ntR."
+    assert PickleFile().claims(Held("notes", data))
+
+
+def test_a_number_longer_than_the_file_is_no_pickle() -> None:
+    assert not PickleFile().claims(Held("weights", b"N\x8b\0\0\0\x10" + bytes(100)))
+
+
 @pytest.mark.parametrize("protocol", range(6))
 def test_a_pickle_needs_no_name(protocol: int) -> None:
     data = pickle.dumps({"a": [1, 2.5, "x"]}, protocol)

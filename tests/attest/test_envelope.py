@@ -36,11 +36,24 @@ def test_pae_is_the_specifications_example() -> None:
 @given(
     st.binary(max_size=40),
     st.text(max_size=20),
-    st.lists(st.builds(Signature, st.text(max_size=8), st.binary(max_size=70)), max_size=3),
+    st.lists(
+        st.builds(Signature, st.text(max_size=8), st.binary(max_size=70)),
+        max_size=3,
+        unique_by=(lambda s: s.keyid, lambda s: s.sig),
+    ),
 )
 def test_round_trip(payload: bytes, kind: str, signatures: list[Signature]) -> None:
     envelope = Envelope(payload, kind, tuple(signatures))
     assert Envelope.parse(bytes(envelope)) == envelope
+
+
+@pytest.mark.parametrize("again", [Signature("k", b"t"), Signature("l", b"s")])
+def test_nobody_signs_twice(again: Signature) -> None:
+    data = bytes(Envelope(b"a", "t", (Signature("k", b"s"), again)))
+    with pytest.raises(InputError, match="once expected, one found twice"):
+        Envelope.parse(data)
+    with pytest.raises(InputError, match="each signer once expected"):
+        sign(STATEMENT, [KEY, OTHER, KEY])
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def run(folder: Path, kills: int, seed: int) -> int:
 
 def campaign(folder: Path, kills: int, seed: int) -> int:
     """What `run` does, in this process."""
-    rng = random.Random(seed)  # noqa: S311  moments to die at are no secret
+    rng = random.Random(seed)
     watching = Ledger.create(folder, "example.com/killed")
     acknowledged: dict[int, Entry] = {}
     last: Receipt | None = None

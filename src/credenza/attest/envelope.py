@@ -65,6 +65,7 @@ class Envelope:
                 f"envelope: at most {MOST_SIGNATURES} signatures expected, "
                 f"{len(envelope.signatures)} found"
             )
+        _check_once(envelope.signatures)
         if bytes(envelope) != data:
             raise InputError("envelope: not in its one spelling (member order, spaces or base64)")
         return envelope
@@ -79,6 +80,16 @@ class Envelope:
             ],
         )
         return msgspec.json.encode(wire) + b"\n"
+
+
+def _check_once(signatures: tuple[Signature, ...]) -> None:
+    """A signature says one thing once: nobody is to be counted twice, by whatever name."""
+    for what, values in (
+        ("signature", [s.sig for s in signatures]),
+        ("key id", [s.keyid for s in signatures]),
+    ):
+        if len(set(values)) != len(values):
+            raise InputError(f"envelope: each {what} once expected, one found twice")
 
 
 class _WireSignature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

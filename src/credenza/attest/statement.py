@@ -80,12 +80,14 @@ class Statement:
 def sign(statement: Statement, signers: Iterable[Signer]) -> Envelope:
     """The statement in an envelope, signed by each of ``signers``.
 
-    Raises `InputError` where there is none.
+    Raises `InputError` where there is none, or one of them twice.
     """
     unsigned = Envelope(bytes(statement), IN_TOTO, ())
     signatures = tuple(s.sign(unsigned.signed_bytes) for s in signers)
     if not signatures:
         raise InputError("sign: at least one signer expected, none given")
+    if len({s.keyid for s in signatures}) != len(signatures):
+        raise InputError("sign: each signer once expected, one given twice")
     return Envelope(unsigned.payload, IN_TOTO, signatures)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass
 
 from credenza.artifact.interface import Bytes
@@ -10,6 +11,8 @@ from credenza.artifact.pickles.values import KEPT, Kind, Span, unescape
 from credenza.findings import Where
 
 WINDOW = 1 << 16
+_IN_LINES = (string.ascii_letters + string.digits + "_.+-").encode()
+"""What numbers and names are made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,7 @@ class Stream:
         """A signed number of any length within the limit."""
         if length < 0:
             raise self.error("pickle-operand", f"an integer of {length} bytes")
+        self._require(length)
         if length > self._limits.number:
             raise self.error("pickle-limit", f"an integer of {length} bytes")
         return self.signed(length)
@@ -90,10 +94,16 @@ class Stream:
             raise self.error("pickle-text", "text is not UTF-8", start) from e
 
     def line(self) -> bytes:
-        """A short line without its newline: a number, a name, a memo key."""
+        """A short line without its newline: a number, a name, a memo key.
+
+        A longer one is over the limit where a loader might take it. Else it is no operand: such
+        are long lines of text, and the binary data behind a letter.
+        """
         start, length = self._line()
         if length > self._limits.number:
-            raise self.error("pickle-limit", f"a line of {length} bytes", start)
+            head = self._file.pread(start, self._limits.number).strip()
+            rule = "pickle-operand" if head.translate(None, _IN_LINES) else "pickle-limit"
+            raise self.error(rule, f"a line of {length} bytes", start)
         return self._file.pread(start, length)
 
     def string_line(self) -> Span:

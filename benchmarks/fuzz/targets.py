@@ -1,0 +1,109 @@
+"""What is fuzzed: every parser of bytes that somebody else may have written."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from credenza import artifact
+from credenza.artifact import READERS, Held, Reader
+from credenza.attest import Envelope, PrivateKey, PublicKey, Statement
+from credenza.errors import InputError
+from credenza.seal import wire
+
+Parse = Callable[[bytes], object]
+
+
+class UnfitError(Exception):
+    """The parser would not be asked to read such bytes; the fuzzer need not remember them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A parser, and where examples of its format are.
+
+    ``seeds`` are patterns below ``tests/vectors``, and suffixes of what `tests.seal.makers` makes.
+    """
+
+    parse: Parse
+    seeds: tuple[str, ...] = ()
+
+
+_NAMES: Final = {
+    "Npy": "model.npy",
+    "Npz": "model.npz",
+    "PickleFile": "model.pkl",
+    "Safetensors": "model.safetensors",
+}
+"""By reader: the name that its files bear, where they bear one. A name is read too."""
+
+_SEEDS: Final = {
+    "Npy": ("npy",),
+    "Npz": ("npz",),
+    "PickleFile": ("artifact/pickles/*.pkl", "pkl"),
+    "Safetensors": ("artifact/safetensors/*.safetensors", "safetensors"),
+    "TorchLegacy": ("pt",),
+    "TorchZip": ("pt",),
+}
+
+
+def _read_by(reader: Reader, name: str) -> Parse:
+    def parse(data: bytes) -> object:
+        file = Held(name, data)
+        if not reader.claims(file):
+            raise UnfitError
+        return reader.read(file)
+
+    return parse
+
+
+def _readers() -> Iterator[tuple[str, Target]]:
+    for i, reader in enumerate(READERS):
+        kind = type(reader).__name__
+        parse = _read_by(reader, _NAMES.get(kind, "model.bin"))
+        yield f"artifact {i + 1}, {kind}", Target(parse, _SEEDS.get(kind, ("seal/reader/*.*",)))
+
+
+def _from_file(read: Callable[[Path], object]) -> Parse:
+    """For what is read from a path: the bytes lie in a file of their own."""
+    path = Path(tempfile.mkdtemp(prefix="credenza-fuzz-")) / "file"
+
+    def parse(data: bytes) -> object:
+        path.write_bytes(data)
+        return read(path)
+
+    return parse
+
+
+def _seal(data: bytes) -> object:
+    """A seal's statement, as if a trusted key had signed it."""
+    return wire.from_statement(Statement.parse(data))
+
+
+def _signed(data: bytes) -> object:
+    """A seal's envelope, and then what is in it."""
+    return _seal(Envelope.parse(data).payload)
+
+
+def _any_reader(data: bytes) -> object:
+    """A file with the name that its first byte chooses, by whichever reader claims it."""
+    if not data:
+        raise InputError("at least a byte expected")
+    names = sorted({"model.bin", *_NAMES.values()})
+    return artifact.read(Held(names[data[0] % len(names)], data[1:]))
+
+
+TARGETS: Final[dict[str, Target]] = {
+    **dict(_readers()),
+    "artifact.read": Target(_any_reader, ("artifact/*/*.*",)),
+    "attest envelope": Target(Envelope.parse, ("seal/*.seal",)),
+    "attest statement": Target(Statement.parse, ("seal/*.seal payload",)),
+    "attest public key": Target(_from_file(PublicKey.read), ("seal/key.pub",)),
+    "attest private key": Target(_from_file(PrivateKey.read), ("seal/key.pub",)),
+    "seal statement": Target(_seal, ("seal/*.seal payload", "seal/refused/*.seal payload")),
+    "seal envelope": Target(_signed, ("seal/*.seal", "seal/refused/*.seal")),
+}
+"""By name. A parser is a line here; a reader of `credenza.artifact.READERS` is there by itself."""
