@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
@@ -279,6 +280,16 @@ def test_accepts_nothing_that_the_onnx_package_refuses(draw: st.DataObject) -> N
         if tensor.name in held and tensor.file == "model.onnx":
             region = data[tensor.region.start : tensor.region.stop]
             assert numpy_helper.to_array(held[tensor.name]).tobytes() == region
+
+
+def test_an_operator_set_of_a_function_is_a_message() -> None:
+    """One that is none was passed over: found by the test above."""
+    with pytest.raises(DecodeError):
+        onnx.ModelProto.FromString(
+            broken := SAMPLE.replace(b"\x0a\0\x10\x15R\x05local", b"\x80\0\x10\x15R\x05local")
+        )
+    with pytest.raises(MalformedError):
+        read(broken)
 
 
 @given(st.binary(max_size=60))

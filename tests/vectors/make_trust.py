@@ -188,7 +188,11 @@ def _chained() -> dict[str, tuple[bytes, str, str]]:
             broken,
             "1 more of its own root",
         ),
-        "signed_twice_by_one_key": (bytes(line(V1, ADA, ADA)), broken, "signed the same twice"),
+        "signed_twice_by_one_key": (
+            bytes(line(V1, ADA, ADA)),
+            "InputError",
+            "each signature once expected",
+        ),
         "signature_of_another": (
             bytes(Envelope(CHAIN[1].payload, TRUST_TYPE, CHAIN[0].signatures)),
             broken,

@@ -158,6 +158,8 @@ class _Walk:
         """The nodes of a function, and the defaults of its attributes."""
         function = self.message(FUNCTION, found.start, found.stop)
         overload = function.text("overload")
+        for _, opset in function.each("opset_import"):
+            self.message(OPSET, opset.start, opset.stop)  # for what could not be one
         label = _called(function.text("domain"), function.text("name"))
         scope = f"{label}{':' if overload else ''}{overload}/"
         for name, item in function.each("node", "attribute_proto"):
