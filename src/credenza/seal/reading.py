@@ -21,7 +21,7 @@ Progress = Callable[[int], None]
 """Is told how many more bytes were read, from any thread."""
 
 _BLOCK: Final = 2**20
-_JOB: Final = 16 * 2**20
+_JOB: Final = 32 * 2**20
 """What a thread takes at a time; a mapped job counts as its memory."""
 _WORTH_A_THREAD: Final = 16 * 2**20
 _WORTH_MAPPING: Final = 2**18
@@ -168,25 +168,36 @@ def _digests(file: OpenFile, job: Sequence[Span], make: Callable[[], Hasher]) ->
 
 
 def _span_digests(file: OpenFile, span: Span, make: Callable[[], Hasher]) -> bytes:
-    digests = []
+    digests: list[bytes] = []
+    if span.copy_to is None:
+        for _, block in _blocks(file, span):
+            _add_digests(digests, block, span.chunk, make)
+        return b"".join(digests)
     with _copy(span.copy_to) as write:
         for start, block in _blocks(file, span):
-            for i in range(0, len(block), span.chunk):
-                hasher = make()
-                hasher.update(block[i : i + span.chunk])
-                digests.append(hasher.digest())
+            _add_digests(digests, block, span.chunk, make)
             write(block, start)
     return b"".join(digests)
 
 
+def _add_digests(
+    digests: list[bytes], block: memoryview, chunk: int, make: Callable[[], Hasher]
+) -> None:
+    for i in range(0, len(block), chunk):
+        hasher = make()
+        hasher.update(block[i : i + chunk])
+        digests.append(hasher.digest())
+
+
 def _blocks(file: OpenFile, span: Span) -> Iterator[tuple[int, memoryview]]:
-    """The bytes of a span where they are hashed: whole chunks, about `_BLOCK` bytes at a time."""
+    """The bytes of a span where they are hashed: whole chunks, read about `_BLOCK` at a time."""
+    if span.filled:
+        yield span.start, _room(span, span.start, span.stop - span.start)
+        return
     step = max(1, _BLOCK // span.chunk) * span.chunk
     for start in range(span.start, span.stop, step):
-        size = min(step, span.stop - start)
-        block = _room(span, start, size)
-        if not span.filled:
-            file.fill(block, start)
+        block = _room(span, start, min(step, span.stop - start))
+        file.fill(block, start)
         yield start, block
 
 
@@ -201,11 +212,8 @@ def _room(span: Span, start: int, size: int) -> memoryview:
 
 
 @contextlib.contextmanager
-def _copy(path: Path | None) -> Iterator[Callable[[memoryview, int], None]]:
-    """What writes a block at a byte of the file ``path``; nothing, where there is none."""
-    if path is None:
-        yield lambda *_: None
-        return
+def _copy(path: Path) -> Iterator[Callable[[memoryview, int], None]]:
+    """What writes a block at a byte of the file ``path``."""
     try:
         with path.open("r+b", buffering=0) as copy:
             yield lambda block, start: _write_all(copy.fileno(), block, start)
