@@ -10,8 +10,6 @@ import enum
 import functools
 from dataclasses import dataclass
 
-from credenza.catalogue import rule
-
 
 @functools.total_ordering
 class Severity(enum.Enum):
@@ -131,6 +129,8 @@ class Finding:
 
     def __post_init__(self) -> None:
         if not self.remedy:
+            from credenza.catalogue import rule  # read when something is found: it takes 10 ms
+
             object.__setattr__(self, "remedy", rule(self.rule).remedy)
 
     def __str__(self) -> str:

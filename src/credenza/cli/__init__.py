@@ -6,57 +6,61 @@ else to stderr. One small file a verb; each imports what it needs when it is cal
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
+from typing import Final
 
 import typer
 
-from credenza.cli import (
-    approve,
-    artifact,
-    audit,
-    demo,
-    diff,
-    encrypt,
-    keys,
-    log,
-    probe,
-    release,
-    seal,
-    trust,
-    verify,
-)
 from credenza.errors import CredenzaError, RefusedError
 
-app = typer.Typer(
-    name="credenza",
-    help="No poisoned model reaches the table: seal, verify, examine and guard models.",
-    no_args_is_help=True,
-    rich_markup_mode=None,  # help without rich starts in a third of the time
-    pretty_exceptions_enable=False,
-)
-_INTERRUPTED = 130
+VERBS: Final = {
+    "demo": "demo",
+    "keys": "keys",
+    "artifact": "artifact",
+    "seal": "seal",
+    "verify": "verify",
+    "approve": "approve",
+    "release": "release",
+    "trust": "trust",
+    "encrypt": "encrypt",
+    "decrypt": "encrypt",
+    "rekey": "encrypt",
+    "diff": "diff",
+    "audit": "audit",
+    "probe": "probe",
+    "log": "log",
+}
+"""Each verb and the module that has it: a function of the verb's name, or ``app`` for several."""
 
-app.command("demo")(demo.demo)
-app.add_typer(keys.app, name="keys")
-keys.app.command("recipient")(encrypt.recipient)
-app.command("artifact")(artifact.artifact)
-app.command("seal")(seal.seal)
-app.command("verify")(verify.verify)
-app.command("approve")(approve.approve)
-app.command("release")(release.release)
-app.add_typer(trust.app, name="trust")
-app.command("encrypt")(encrypt.encrypt)
-app.command("decrypt")(encrypt.decrypt)
-app.command("rekey")(encrypt.rekey)
-app.command("diff")(diff.diff)
-app.command("audit")(audit.audit)
-app.command("probe")(probe.probe)
-app.add_typer(log.app, name="log")
+_INTERRUPTED: Final = 130
 
 
-@app.callback(invoke_without_command=True)
+def application(arguments: list[str]) -> typer.Typer:
+    """The command line for a call: of its verb alone, or of all where it names none.
+
+    To import and lay out all of them takes as long as to verify a model.
+    """
+    app = typer.Typer(
+        name="credenza",
+        help="No poisoned model reaches the table: seal, verify, examine and guard models.",
+        no_args_is_help=True,
+        rich_markup_mode=None,  # help without rich starts in a third of the time
+        pretty_exceptions_enable=False,
+    )
+    app.callback(invoke_without_command=True)(_options)
+    asked = arguments[0] if arguments else ""
+    for verb in [asked] if asked in VERBS else VERBS:
+        module = importlib.import_module(f"credenza.cli.{VERBS[verb]}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=verb)
+        else:
+            app.command(verb)(getattr(module, verb))
+    return app
+
+
 def _options(
     version: bool = typer.Option(False, "--version", help="Print the version and stop."),
 ) -> None:
@@ -75,7 +79,7 @@ def main() -> None:
     if sys.stdout is None or sys.stderr is None:  # closed by whoever called us
         sys.exit(2)
     try:
-        code = app(standalone_mode=False) or 0
+        code = application(sys.argv[1:])(standalone_mode=False) or 0
     except CredenzaError as e:
         _say("error", str(e))
         if e.hint:

@@ -1,4 +1,4 @@
-"""``credenza encrypt``, ``decrypt``, ``rekey`` and ``keys recipient``."""
+"""``credenza encrypt``, ``decrypt`` and ``rekey``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from credenza.cli.console import (
     record,
     trusted,
 )
-from credenza.cli.keys import PasswordFile, asking, new_password
+from credenza.cli.keys import PasswordFile, asking
 
 if TYPE_CHECKING:
     from credenza.seal.encryption import Recipient
@@ -118,36 +118,6 @@ def rekey(
     for recipient in recipients:
         typer.echo(f"for        {recipient.id}  {recipient.kem.value}")
     typer.echo("nobody else, from now on; who kept the header or the data key still can read it")
-
-
-def recipient(
-    out: Annotated[
-        Path,
-        typer.Option("--out", metavar="FILE", help="The private key; FILE.pub is its public half."),
-    ],
-    kem: Annotated[
-        str,
-        typer.Option("--kem", help="MLKEM768-X25519, which is post-quantum too, or X25519 alone."),
-    ] = "MLKEM768-X25519",
-    encrypted: Annotated[
-        bool, typer.Option("--encrypt", help="Encrypt the private half with a password.")
-    ] = False,
-    password_file: PasswordFile = None,
-) -> None:
-    """Make a key pair to encrypt models to. No existing file is overwritten."""
-    from credenza.errors import InputError
-    from credenza.seal.encryption import Kem, new_identity
-
-    names = [k.value for k in Kem]
-    if kem not in names:
-        raise InputError(f"--kem: {' or '.join(names)} expected, {kem!r} given")
-    with_password = encrypted or password_file is not None
-    password = new_password(out, password_file) if with_password else None
-    key = new_identity(out, Kem(kem), password)
-    typer.echo(
-        f"{out}      private: whoever has it can read what is encrypted to you\n"
-        f"{out}.pub  {key.recipient.id}"
-    )
 
 
 @contextlib.contextmanager
