@@ -20,26 +20,21 @@ if TYPE_CHECKING:
 Contents = dict[tuple[str, int], memoryview]
 """Verified bytes by file and by the segment's first byte in it."""
 
-_WORTH_A_MAPPING = 2**20
-_POPULATE_WRITE = 23
-"""madvise(2), MADV_POPULATE_WRITE, which the module mmap does not name."""
+_LARGE_PAGES = 2 * 2**20
+"""In bytes: the size of a large page, where a system has them."""
 
 
 def private_memory(size: int) -> memoryview:
-    """Zeroed memory that no other process shares."""
-    if size < _WORTH_A_MAPPING:
-        return memoryview(bytearray(size))
-    return memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+    """Zeroed memory that no other process shares, in large pages where that may be.
 
-
-def hand_out(memory: memoryview, start: int, size: int) -> None:
-    """Have the system hand out ``size`` bytes of `private_memory` from ``start`` in one call.
-
-    Pages handed out one by one, as they are touched, cost as much as hashing what is put into them.
+    In pages of 4 KiB the system takes as long to hand them out as we to hash what is put there.
     """
-    if isinstance(memory.obj, mmap.mmap) and not start % mmap.PAGESIZE:
-        with contextlib.suppress(OSError):  # a system before Linux 5.14
-            memory.obj.madvise(_POPULATE_WRITE, start, size)
+    if size < _LARGE_PAGES:
+        return memoryview(bytearray(size))
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError, AttributeError):  # a system without large pages
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(memory)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from typing import Final
 from credenza.artifact.folder import Place
 from credenza.artifact.open_file import OpenFile
 from credenza.errors import InputError
-from credenza.seal.contents import hand_out
 from credenza.seal.digests import Algorithm, Hasher
 
 Progress = Callable[[int], None]
@@ -206,8 +205,6 @@ def _room(span: Span, start: int, size: int) -> memoryview:
     if span.into is None:
         return _buffer(size)
     at = start - span.base
-    if not span.filled:
-        hand_out(span.into, at, size)
     return span.into[at : at + size]
 
 

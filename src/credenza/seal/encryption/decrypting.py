@@ -11,7 +11,7 @@ from credenza.artifact.paths import check_path
 from credenza.attest import Trust, Verified
 from credenza.errors import InputError
 from credenza.files import folder_whole, write_out
-from credenza.seal.contents import Contents, Sealed, VerifiedBytes, hand_out, private_memory
+from credenza.seal.contents import Contents, Sealed, VerifiedBytes, private_memory
 from credenza.seal.encryption.layout import Buffer, Record, batches, each, streams
 from credenza.seal.encryption.opening import Opened, open_record, opened, without_path
 from credenza.seal.encryption.recipients import Identity
@@ -84,7 +84,6 @@ def decrypted(
 
     def place(record: Record) -> memoryview:
         memory = contents[record.run.file.path, record.run.segment.start]
-        hand_out(memory, record.first, record.size)
         return memory[record.first : record.first + record.size]
 
     only = batches(model.sealed.value.seal, model.first, contents.keys())
