@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -124,8 +125,10 @@ def _prepared(runs: int) -> _Bench:
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
         (folder / "ec.pub").write_bytes(public)
-    for name in ("key", "key.pub"):
+    for name in ("key", "key.pub", "recipient", "recipient.pub"):
         (folder / name).unlink(missing_ok=True)
+    for name in ("one.encrypted", *(f"ledger-{i}" for i in range(100))):  # of an earlier key
+        shutil.rmtree(folder / name, ignore_errors=True)
     signer = new_key(folder / "key")
     made = models.make()
     for model in (made.one, made.shards, made.small, made.ten):
