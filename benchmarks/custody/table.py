@@ -29,11 +29,11 @@ TEXT: Final = """
 Generated models of 1.5 GB (300 tensors of float32 in one safetensors file; the same tensors in 8
 shards), of 2,000 files of 4 KiB, and of 10 MB. Each side works in turn with the other, on the same
 files, which the page cache holds; one round is for warming up. *Whole process* is a command from
-its start to its end, with compiled bytecode on both sides, as pip leaves it. All else is timed inside a process of its own, one a side, which repeats the
-work and lets go of the result in between: imports are not timed. A time is the median of the runs,
-from the least to the largest. *Times as fast* is theirs over ours, of the medians; its interval is
-the 95 % of a bootstrap over the rounds, which with few rounds says little more than how much the
-machine swayed.
+its start to its end, with compiled bytecode on both sides, as pip leaves it. All else is timed
+inside a process of its own, one a side, which repeats the work and lets go of the result in
+between: imports are not timed. A time is the median of the runs, from the least to the largest.
+*Times as fast* is theirs over ours, of the medians; its interval is the 95 % of a bootstrap over
+the rounds, which with few rounds says little more than how much the machine swayed.
 
 model-signing runs as its command line does by default (SHA-256, an EC key), or by its API in the
 configuration that was fastest when we tried them, as the row says. Private load: every tensor in
