@@ -8,6 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Hypothesis looks at other examples in each run, but in CI: there a change is to be judged, and what
+# a new example finds in old code would be laid to it. Whoever runs `make test` goes on looking.
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `credenza.cli` does, and why
 

@@ -69,7 +69,7 @@ def reference(data: bytes) -> dict[str, tuple[int, tuple[int, ...], bytes]]:
             if buffer.DataLength():
                 shape = tuple(tensor.Shape(k) for k in range(tensor.ShapeLength()))
                 raw = bytes(buffer.DataAsNumpy())
-                found[f"{i}/{tensor.Name().decode()}"] = tensor.Type(), shape, raw
+                found[f"{i}/{(tensor.Name() or b'').decode()}"] = tensor.Type(), shape, raw
     return found
 
 
