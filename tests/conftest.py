@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Hypothesis looks at other examples in each run, but in CI: there a change is to be judged, and what
+# Hypothesis looks at other examples in each run, but not in CI: there a change is judged, and what
 # a new example finds in old code would be laid to it. Whoever runs `make test` goes on looking.
 settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
