@@ -13,6 +13,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.ledger import killing
 
 import credenza
 from benchmarks.custody import models, tampering
@@ -253,6 +254,20 @@ def _ledger(bench: _Bench) -> Iterator[Bar]:
     )
 
 
+def _kills(bench: _Bench) -> Iterator[Bar]:
+    """A ledger's writer killed at random moments, one life after the other."""
+    folder = bench.folder / "killed"
+    shutil.rmtree(folder, ignore_errors=True)
+    acknowledged = killing.run(folder, kills=1_000, seed=2026)  # raises where one is lost
+    yield Bar(
+        bar="entries acknowledged by a writer that was killed 1,000 times, all there",
+        value=acknowledged,
+        unit="entries",
+        sense=">=",
+        target=1_000,
+    )
+
+
 def _small_model(bench: _Bench) -> Iterator[Bar]:
     """What verifying costs where there is next to nothing to verify."""
     command = (sys.executable, "-m", "credenza", "verify")
@@ -297,6 +312,7 @@ ROWS: Final[tuple[Rows, ...]] = (
     _encrypted_loads,
     _one_tensor,
     _ledger,
+    _kills,
     _small_model,
     _memory,
     _tampering,

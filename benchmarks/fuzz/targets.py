@@ -11,8 +11,16 @@ from typing import Final
 from credenza import artifact
 from credenza.artifact import READERS, Held, Reader
 from credenza.attest import Envelope, PrivateKey, PublicKey, Statement
+from credenza.attest.bundle import Bundle
+from credenza.attest.trust_chain import Chain
 from credenza.errors import InputError
+from credenza.ledger import Checkpoint, Note, Receipt, VerifierKey
+from credenza.ledger.bundles import parse_content_part, parse_entry_bundle
+from credenza.ledger.witness import Request
 from credenza.seal import wire
+from credenza.seal.encryption.header import Header
+from credenza.seal.oms import bundle as oms_bundle
+from credenza.seal.oms import statement as oms_statement
 
 Parse = Callable[[bytes], object]
 
@@ -33,14 +41,28 @@ class Target:
 
 
 _NAMES: Final = {
+    "CompressedPickle": "model.joblib",
+    "Flax": "model.msgpack",
+    "Gguf": "model.gguf",
+    "Hdf5": "model.h5",
+    "Keras": "model.keras",
     "Npy": "model.npy",
     "Npz": "model.npz",
+    "Onnx": "model.onnx",
     "PickleFile": "model.pkl",
     "Safetensors": "model.safetensors",
+    "Skops": "model.skops",
+    "Tflite": "model.tflite",
 }
 """By reader: the name that its files bear, where they bear one. A name is read too."""
 
 _SEEDS: Final = {
+    "Flax": ("artifact/flax/*.msgpack",),
+    "Gguf": ("artifact/gguf/*.gguf", "gguf"),
+    "Hdf5": ("artifact/hdf5/*.h5", "h5"),
+    "Keras": ("artifact/keras/*.keras",),
+    "Onnx": ("artifact/onnx/*.onnx", "onnx"),
+    "Tflite": ("artifact/tflite/*.tflite",),
     "Npy": ("npy",),
     "Npz": ("npz",),
     "PickleFile": ("artifact/pickles/*.pkl", "pkl"),
@@ -88,6 +110,19 @@ def _signed(data: bytes) -> object:
     return _seal(Envelope.parse(data).payload)
 
 
+def _text(parse: Callable[[str], object]) -> Parse:
+    """For what is parsed as text."""
+
+    def parsed(data: bytes) -> object:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as e:
+            raise UnfitError from e
+        return parse(text)
+
+    return parsed
+
+
 def _any_reader(data: bytes) -> object:
     """A file with the name that its first byte chooses, by whichever reader claims it."""
     if not data:
@@ -103,6 +138,18 @@ TARGETS: Final[dict[str, Target]] = {
     "attest statement": Target(Statement.parse, ("seal/*.seal payload",)),
     "attest public key": Target(_from_file(PublicKey.read), ("seal/key.pub",)),
     "attest private key": Target(_from_file(PrivateKey.read), ("seal/key.pub",)),
+    "attest bundle": Target(Bundle.parse, ("seal/*.seal",)),
+    "attest trust document": Target(Chain.parse, ("trust/*.trust", "trust/refused/*")),
+    "ledger note": Target(Note.parse, ("ledger/note/*", "ledger/checkpoint/*")),
+    "ledger checkpoint": Target(_text(Checkpoint.parse), ("ledger/checkpoint/*",)),
+    "ledger verifier key": Target(_text(VerifierKey.parse), ("ledger/vkey/*",)),
+    "ledger receipt": Target(Receipt.parse, ("ledger/proof/*",)),
+    "ledger request to a witness": Target(Request.parse, ("ledger/request/*",)),
+    "ledger entry bundle": Target(parse_entry_bundle),
+    "ledger content part": Target(parse_content_part),
+    "oms bundle": Target(oms_bundle.parse, ("oms/theirs/*", "oms/published/*")),
+    "oms statement": Target(oms_statement.parse),
+    "encrypted header": Target(Header.parse, ("encrypted/reader/credenza.encrypted",)),
     "seal statement": Target(_seal, ("seal/*.seal payload", "seal/refused/*.seal payload")),
     "seal envelope": Target(_signed, ("seal/*.seal", "seal/refused/*.seal")),
 }

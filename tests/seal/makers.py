@@ -10,9 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import gguf
+import h5py
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from safetensors.numpy import save_file
 
 Arrays = dict[str, NDArray[Any]]
@@ -93,6 +97,44 @@ def pickle_file(folder: Path, rng: random.Random) -> Path:
     return folder / "model.pkl"
 
 
+def hdf5_file(folder: Path, rng: random.Random) -> Path:
+    with h5py.File(folder / "model.h5", "w") as file:
+        for name, value in arrays(rng).items():
+            file[name] = value
+    return folder / "model.h5"
+
+
+def gguf_file(folder: Path, rng: random.Random) -> Path:
+    """Weights and key-value pairs."""
+    writer = gguf.GGUFWriter(folder / "model.gguf", "reader")
+    writer.add_string("tokenizer.chat_template", f"{{{{ messages }}}} {rng.getrandbits(30)}")
+    for name, value in arrays(rng).items():
+        if value.dtype in (np.float32, np.float16) and value.ndim:
+            writer.add_tensor(name, value)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return folder / "model.gguf"
+
+
+def onnx_folder(folder: Path, rng: random.Random) -> Path:
+    """A graph, and its weights in a file beside it."""
+    model = folder / "reader"
+    model.mkdir()
+    weights = [numpy_helper.from_array(value, name) for name, value in arrays(rng).items()]
+    graph = onnx.helper.make_graph([], "reader", [], [], weights)
+    whole = onnx.helper.make_model(graph)
+    onnx.save_model(
+        whole,
+        model / "model.onnx",
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=64,
+    )
+    return model
+
+
 MAKERS: Final[tuple[Maker, ...]] = (
     safetensors_folder,
     safetensors_file,
@@ -100,5 +142,8 @@ MAKERS: Final[tuple[Maker, ...]] = (
     npz_file,
     npy_folder,
     pickle_file,
+    hdf5_file,
+    gguf_file,
+    onnx_folder,
 )
 """A format is a line here."""
