@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -133,15 +134,25 @@ def _at_a_terminal(folder: Path, arguments: list[str], typed: list[bytes]) -> tu
         stderr=follower,
     )
     os.close(follower)
-    shown = b""
+    shown = line = b""
+    silent = 0
     try:
-        while chunk := os.read(leader, 4096):
-            shown += chunk
+        while True:
+            if not select.select([leader], [], [], 2)[0]:
+                silent += 1
+                assert silent < 30, f"it says nothing more after {shown!r}"
+                os.write(leader, line)  # a terminal may drop what comes while it changes its mode
+                continue
+            shown += os.read(leader, 4096)
             if typed and shown.endswith(b": "):
-                os.write(leader, typed.pop(0) + b"\n")
+                line = typed.pop(0) + b"\n"
+                os.write(leader, line)
     except OSError:  # the terminal's other end was closed
         pass
-    os.close(leader)
+    finally:
+        os.close(leader)
+        if child.poll() is None and silent >= 30:
+            child.kill()
     return child.wait(timeout=60), shown
 
 
