@@ -121,7 +121,8 @@ def _at_a_terminal(folder: Path, arguments: list[str], typed: list[bytes]) -> tu
     command = [sys.executable, "-m", "credenza", *arguments]
     leader, follower = pty.openpty()
     code = (
-        "import fcntl, os, sys, termios\n"
+        "import fcntl, os, signal, sys, termios\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"  # a shell's background job ignores it
         "os.setsid()\n"
         "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
         "os.execv(sys.argv[1], sys.argv[1:])"
