@@ -31,7 +31,7 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = T
                 path.hardlink_to(aside)  # unlike a rename, it fails where the name is taken
         finally:
             aside.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        sync(path.parent)
     except FileExistsError as e:
         raise InputError(f"{path} exists already, and is kept") from e
     except OSError as e:
@@ -65,7 +65,7 @@ def folder_whole(path: Path, *, mode: int = 0o755) -> Iterator[Path]:
             aside.rename(path)  # fails where the name is taken by now, but by an empty folder
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as e:
         if e.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR) and os.path.lexists(path):
             raise InputError(f"{path} exists already, and is kept") from e
@@ -85,13 +85,14 @@ def _sync_below(folder: Path) -> None:
 
     files = [Path(place, name) for place, _, names in os.walk(folder) for name in names]
     with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
-        for _ in pool.map(_sync, files):
+        for _ in pool.map(sync, files):
             pass
     for place, _, _ in os.walk(folder):
-        _sync(Path(place))
+        sync(Path(place))
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, durable. Raises `OSError`."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -133,15 +134,6 @@ def _name(handle: int, path: Path) -> None:
         os.link(f"/proc/self/fd/{handle}", path.name, dst_dir_fd=folder, follow_symlinks=True)
     finally:
         os.close(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable. Raises `OSError`."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read_whole(path: Path, *, limit: int, owner_only: bool = False) -> bytes:

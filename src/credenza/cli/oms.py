@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from credenza.cli.console import conclude, files, operator, print_json, reading, record
+from credenza.cli.console import conclude, files, operator, print_json, reading, record, size
 from credenza.cli.keys import given_password
 
 Out = Annotated[
@@ -72,7 +72,7 @@ def seal(model: Path, key: Path, options: SealOptions, log: Path | None, *, as_j
     chain = oms.read_certificates(options.certificate) if options.certificate else ()
     password = given_password(options.password_file)
     private = oms.PrivateKey.read(key, None if password is None else password.encode())
-    with reading("signing", _size(model)) as progress:
+    with reading("signing", size(model)) as progress:
         manifest = oms.sign(
             model,
             private,
@@ -121,7 +121,7 @@ def verify(
         issuer=options.issuer,
     )
     try:
-        with reading("verifying", _size(model)) as progress:
+        with reading("verifying", size(model)) as progress:
             verified = oms.verify(
                 model,
                 options.signature,
@@ -159,14 +159,3 @@ def verify(
     told += [f"signed    by {signer}" for signer in verified.signers]
     told += [f"note      {note}" for note in notes]
     typer.echo("\n".join(map(plain, told)))
-
-
-def _size(model: Path) -> int:
-    """Bytes of the model, for a bar; 0 where that is somebody else's to refuse."""
-    from credenza.artifact.folder import files as listed
-    from credenza.errors import CredenzaError
-
-    try:
-        return sum(file.size for file in listed(model))
-    except CredenzaError:
-        return 0

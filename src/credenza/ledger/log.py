@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from credenza.errors import ConflictError, InputError
-from credenza.files import sync_folder
+from credenza.files import sync
 from credenza.ledger import refusals
 from credenza.ledger.checkpoint import Checkpoint
 from credenza.ledger.content import Content, Leaf, spelled
@@ -87,7 +87,7 @@ class Ledger:
                 made.write(path)
             ledger = cls(Folder(path), made.verifier, made)
             ledger._begin()
-            sync_folder(path.parent)
+            sync(path.parent)
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)
             raise

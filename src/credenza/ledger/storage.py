@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol, final
 
 from credenza.errors import ConflictError, InputError
-from credenza.files import sync_folder, write_whole
+from credenza.files import sync, write_whole
 from credenza.ledger.note import LARGEST_NOTE
 
 CHECKPOINT = "checkpoint"
@@ -137,7 +137,7 @@ class Folder:
                         stack.callback(os.close, handle)
                         handles.append(handle)
                     list(pool.map(os.fsync, handles))
-            list(pool.map(sync_folder, folders))
+            list(pool.map(sync, folders))
 
     def _folder_for(self, path: Path) -> set[Path]:
         """Make the folder of ``path``; which folders are to be synced then."""
