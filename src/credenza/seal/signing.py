@@ -39,8 +39,8 @@ def seal(
     """Seal a model as it is on disk now, and write the seal beside it (`seal_path`).
 
     An earlier seal is replaced in one step. With a ``cache``, files that it knows are not read.
-    Raises `InputError` where there is no signer, or
-    where a file cannot be read or the seal not be written; the earlier seal is kept then.
+    Raises `InputError` where there is no signer, or where a file cannot be read or the seal not be
+    written; the earlier seal is kept then.
     """
     if not signers:
         raise InputError("seal: at least one signer expected, none given")

@@ -117,7 +117,7 @@ class _Comparison:
         self.unread = 0
 
     def list(self, place: Place) -> None:
-        """Compare names and sizes. Raises `AlteredError` where they differ and nothing is left."""
+        """Compare names and sizes. A file of another size is not read."""
         seal = self.sealed.seal
         present = {file.path: file.size for file in place.files(ignore=seal.ignored)}
         self.findings.extend(listing(seal, present))
