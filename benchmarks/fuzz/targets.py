@@ -10,6 +10,7 @@ from typing import Final
 
 from credenza import artifact
 from credenza.artifact import READERS, Held, Reader
+from credenza.artifact.opening import Later
 from credenza.attest import Envelope, PrivateKey, PublicKey, Statement
 from credenza.attest.bundle import Bundle
 from credenza.attest.trust_chain import Chain
@@ -84,7 +85,7 @@ def _read_by(reader: Reader, name: str) -> Parse:
 
 def _readers() -> Iterator[tuple[str, Target]]:
     for i, reader in enumerate(READERS):
-        kind = type(reader).__name__
+        kind = reader.name if isinstance(reader, Later) else type(reader).__name__
         parse = _read_by(reader, _NAMES.get(kind, "model.bin"))
         yield f"artifact {i + 1}, {kind}", Target(parse, _SEEDS.get(kind, ("seal/reader/*.*",)))
 

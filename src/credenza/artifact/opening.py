@@ -2,46 +2,77 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Collection
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, cast, final
 
 from credenza.artifact import external, plain, sharded
-from credenza.artifact.compressed import CompressedPickle
-from credenza.artifact.flax import Flax
 from credenza.artifact.folder import Place
-from credenza.artifact.gguf import Gguf
-from credenza.artifact.hdf5 import Hdf5
 from credenza.artifact.interface import Bytes, Reader
-from credenza.artifact.keras_zip import Keras
 from credenza.artifact.model import Artifact, File
-from credenza.artifact.npy import Npy
-from credenza.artifact.npz import Npz
-from credenza.artifact.onnx import Onnx
-from credenza.artifact.pickle_file import PickleFile
-from credenza.artifact.safetensors import Safetensors
-from credenza.artifact.skops import Skops
-from credenza.artifact.tflite import Tflite
-from credenza.artifact.torch_legacy import TorchLegacy
-from credenza.artifact.torch_zip import TorchZip
 from credenza.errors import MalformedError
 from credenza.findings import Finding, Severity, Where
 
+
+@final
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The reader ``name`` of a module of this room, imported for the first file that may be its.
+
+    Such a file has one of the ``suffixes`` in any case of letters, or one of the ``magics`` at
+    byte ``at``; neither given, any file may be. Whether it is one, the reader itself decides.
+    """
+
+    module: str
+    name: str
+    magics: tuple[bytes, ...] = ()
+    at: int = 0
+    suffixes: tuple[str, ...] = ()
+
+    def claims(self, file: Bytes) -> bool:
+        return self._may_be_its(file) and self._reader().claims(file)
+
+    def read(self, file: Bytes) -> File:
+        return self._reader().read(file)
+
+    def _may_be_its(self, file: Bytes) -> bool:
+        if file.path.lower().endswith(self.suffixes) or not self.magics:
+            return True
+        longest = max(map(len, self.magics))
+        if file.size <= self.at:
+            return False
+        head = file.pread(self.at, min(longest, file.size - self.at))
+        return head.startswith(self.magics)
+
+    def _reader(self) -> Reader:
+        module = importlib.import_module(f"credenza.artifact.{self.module}")
+        return cast("Reader", getattr(module, self.name)())
+
+
+_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+_OPCODES: Final = tuple(bytes([c]) for c in b"\x80(.012FGIJKLMNPQRSTUVX]abcdeghijlopqrstu}")
+"""With which a pickle can begin."""
+_COMPRESSED: Final = (b"x", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"]\0\0", b"\x04\x22\x4d\x18")
+_MAPS: Final = tuple(bytes([c]) for c in (*range(0x81, 0x90), 0xDE, 0xDF))
+"""With which MessagePack begins a map that holds something."""
+
 READERS: Final[tuple[Reader, ...]] = (
-    TorchLegacy(),
-    CompressedPickle(),
-    PickleFile(),
-    TorchZip(),
-    Keras(),
-    Skops(),
-    Npz(),
-    Npy(),
-    Gguf(),
-    Tflite(),
-    Onnx(),
-    Hdf5(),
-    Safetensors(),
-    Flax(),
+    Later("torch_legacy", "TorchLegacy", (*_OPCODES, b"\x8a")),
+    Later("compressed", "CompressedPickle", _COMPRESSED),
+    Later("pickle_file", "PickleFile", _OPCODES),
+    Later("torch_zip", "TorchZip", _ZIP),
+    Later("keras_zip", "Keras", _ZIP),
+    Later("skops", "Skops", _ZIP),
+    Later("npz", "Npz", _ZIP),
+    Later("npy", "Npy", (b"\x93NUMPY",), suffixes=(".npy",)),
+    Later("gguf", "Gguf", (b"GGUF",), suffixes=(".gguf",)),
+    Later("tflite", "Tflite", (b"TFL3",), at=4, suffixes=(".tflite",)),
+    Later("onnx", "Onnx", (b"\x08",), suffixes=(".onnx",)),
+    Later("hdf5", "Hdf5", (b"\x89HDF",), suffixes=(".h5", ".hdf5")),
+    Later("safetensors", "Safetensors", (b"{",), at=8, suffixes=(".safetensors",)),
+    Later("flax", "Flax", _MAPS, suffixes=(".msgpack",)),
     plain.PYTHON,
     plain.BYTECODE,
     plain.NATIVE,
