@@ -9,7 +9,7 @@ import pytest
 
 from credenza import catalogue
 
-DIGEST = "350bfc701782ac50915be52f423a60645728fcd93dcb9a41bbc0622f6f297f8f"
+DIGEST = "3181cc73a18172253c6a3a75e8669236110160eaf811d00c39a93b32d24701ea"
 
 
 def test_a_change_of_the_rules_is_a_change_of_the_version() -> None:

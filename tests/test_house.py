@@ -24,7 +24,7 @@ FLOORS = (
     {"dataset"},
     {"classifier"},
     {"seal", "ledger"},
-    {"attack", "audit", "diff", "probe"},
+    {"attack", "audit", "diff", "probe", "scan"},
     {"admit", "guard"},
     {"report"},
     {"cheques"},

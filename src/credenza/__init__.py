@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from credenza.audit import audit as audit
     from credenza.diff import diff as diff
     from credenza.probe import probe as probe
+    from credenza.scan import scan as scan
     from credenza.seal import load as load
     from credenza.seal import load_onnx as load_onnx
     from credenza.seal import load_torch as load_torch
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS = frozenset({"admit", "attack", "audit", "diff", "guard", "ledger", "probe", "seal"})
+_ROOMS = frozenset({"admit", "attack", "audit", "diff", "guard", "ledger", "probe", "scan", "seal"})
 _FUNCTIONS = {
     "open": "artifact",
     "load": "seal",

@@ -80,11 +80,14 @@ class Picture:
 class Where:
     """The place that a finding speaks of; only what applies is set.
 
-    ``file`` is relative to the artefact, with ``/``. ``start`` and ``stop`` are a byte range of
-    it, ``rows`` the indices along a tensor's first axis, ``samples`` indices into a dataset.
+    ``file`` is relative to the artefact, with ``/``; ``member`` the way to a file inside of it,
+    through archive after archive, with ``!`` between them. ``start`` and ``stop`` are a byte range
+    of the innermost, ``rows`` the indices along a tensor's first axis, ``samples`` indices into a
+    dataset.
     """
 
     file: str | None = None
+    member: str | None = None
     start: int | None = None
     stop: int | None = None
     tensor: str | None = None
@@ -93,7 +96,7 @@ class Where:
     samples: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        parts = [self.file] if self.file is not None else []
+        parts = [part for part in (self.file, self.member) if part is not None]
         if self.tensor is not None:
             parts.append(f"tensor {self.tensor}")
         if self.rows:
@@ -133,6 +136,20 @@ class Finding:
 
             object.__setattr__(self, "remedy", rule(self.rule).remedy)
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 in hex of rule, place and evidence: the same finding has the same tomorrow.
+
+        Byte offsets are left out, which move when a file is written again. The evidence is
+        ``found``, or ``what`` where nothing was.
+        """
+        import hashlib
+
+        place = (self.where.file, self.where.member, self.where.tensor)
+        parts = (self.rule, *(part or "" for part in place), self.found or self.what)
+        text = "\0".join(parts).encode("utf-8", "backslashreplace")
+        return hashlib.sha256(text).hexdigest()
+
     def __str__(self) -> str:
         """One line: where, what, expected and found."""
         where = str(self.where)
@@ -143,11 +160,41 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """Something that was to be looked at and could not be read to its end.
+
+    It is no accusation, and it is never nothing: who asked has no answer for this place.
+    """
+
+    where: Where
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """A file that an examination was shown, in ``size`` bytes.
+
+    ``format`` is what it was found to be, empty where no format that is known; ``checks`` are
+    what looked at it or at something inside it. ``sha256`` is in hex, empty where not asked for.
+    """
+
+    path: str
+    size: int
+    format: str = ""
+    checks: tuple[str, ...] = ()
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What one examination found.
 
     ``covered`` says what was looked at and ``uncovered`` what could not be, with the reason: a
-    report without findings means "no evidence under these tests", never "clean".
+    report without findings means "no evidence under these tests", never "clean". ``files`` are
+    those that were shown, and ``unread`` what of them could not be read, where it looks at files.
     ``root`` is the subject's model root in hex, where the subject is a model with a seal.
     """
 
@@ -158,6 +205,8 @@ class Report:
     findings: tuple[Finding, ...] = ()
     figures: tuple[Figure, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    files: tuple[Examined, ...] = ()
+    unread: tuple[Unread, ...] = ()
     root: str = ""
 
     @property

@@ -13,8 +13,8 @@ from credenza.artifact import READERS, Held, Reader
 from credenza.artifact.opening import Later
 
 LATER = [reader for reader in READERS if isinstance(reader, Later)]
-MAGICS = [m.rjust(r.at + len(m), b"\0") for r in LATER for m in r.magics]
-SUFFIXES = [s for r in LATER for s in r.suffixes]
+MAGICS = [m.rjust(r.signs.at + len(m), b"\0") for r in LATER for m in r.signs.magics]
+SUFFIXES = [s for r in LATER for s in r.signs.suffixes]
 
 
 def at_once(reader: Later) -> Reader:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from credenza.artifact.arrays import array, bits_from_region, decoded, from_region, raw
     from credenza.artifact.folder import SEAL_NAME, Listed, Place, files, open_bytes
-    from credenza.artifact.interface import Bytes, Held, Reader
+    from credenza.artifact.interface import Bytes, Held, Reader, Signs
     from credenza.artifact.model import Artifact, Dtype, File, Program, Region, Tensor
     from credenza.artifact.open_file import OpenFile
     from credenza.artifact.opening import READERS, open, read  # noqa: A004  as `artifact.open`
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "arrays": ("array", "bits_from_region", "decoded", "from_region", "raw"),
     "folder": ("SEAL_NAME", "Listed", "Place", "files", "open_bytes"),
-    "interface": ("Bytes", "Held", "Reader"),
+    "interface": ("Bytes", "Held", "Reader", "Signs"),
     "model": ("Artifact", "Dtype", "File", "Program", "Region", "Tensor"),
     "open_file": ("OpenFile",),
     "opening": ("READERS", "open", "read"),
@@ -44,6 +44,7 @@ __all__ = [
     "Program",
     "Reader",
     "Region",
+    "Signs",
     "Tensor",
     "array",
     "bits_from_region",

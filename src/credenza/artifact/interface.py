@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, final
 
 from credenza.artifact.model import File
 from credenza.errors import InputError
@@ -28,6 +28,31 @@ class Bytes(Protocol):
         Raises `InputError` if the file has become shorter than it was when it was opened.
         """
         ...
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """What can be told of a file before anything is imported to read it.
+
+    It has one of the ``suffixes``, in any case of letters, or one of the ``magics`` at byte
+    ``at``. With neither, every file has the signs.
+    """
+
+    magics: tuple[bytes, ...] = ()
+    at: int = 0
+    suffixes: tuple[str, ...] = ()
+
+    def on(self, file: Bytes) -> bool:
+        if file.path.lower().endswith(self.suffixes):
+            return True
+        if not self.magics:
+            return not self.suffixes
+        if file.size <= self.at:
+            return False
+        longest = max(map(len, self.magics))
+        head = file.pread(self.at, min(longest, file.size - self.at))
+        return head.startswith(self.magics)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Final, cast, final
 
 from credenza.artifact import external, plain, sharded
 from credenza.artifact.folder import Place
-from credenza.artifact.interface import Bytes, Reader
+from credenza.artifact.interface import Bytes, Reader, Signs
 from credenza.artifact.model import Artifact, File
 from credenza.errors import MalformedError
 from credenza.findings import Finding, Severity, Where
@@ -19,32 +19,20 @@ from credenza.findings import Finding, Severity, Where
 @final
 @dataclass(frozen=True, slots=True)
 class Later:
-    """The reader ``name`` of a module of this room, imported for the first file that may be its.
+    """The reader ``name`` of a module of this room, imported for the first file with its signs.
 
-    Such a file has one of the ``suffixes`` in any case of letters, or one of the ``magics`` at
-    byte ``at``; neither given, any file may be. Whether it is one, the reader itself decides.
+    Whether such a file is one that it reads, the reader itself decides.
     """
 
     module: str
     name: str
-    magics: tuple[bytes, ...] = ()
-    at: int = 0
-    suffixes: tuple[str, ...] = ()
+    signs: Signs
 
     def claims(self, file: Bytes) -> bool:
-        return self._may_be_its(file) and self._reader().claims(file)
+        return self.signs.on(file) and self._reader().claims(file)
 
     def read(self, file: Bytes) -> File:
         return self._reader().read(file)
-
-    def _may_be_its(self, file: Bytes) -> bool:
-        if file.path.lower().endswith(self.suffixes) or not self.magics:
-            return True
-        longest = max(map(len, self.magics))
-        if file.size <= self.at:
-            return False
-        head = file.pread(self.at, min(longest, file.size - self.at))
-        return head.startswith(self.magics)
 
     def _reader(self) -> Reader:
         module = importlib.import_module(f"credenza.artifact.{self.module}")
@@ -59,20 +47,20 @@ _MAPS: Final = tuple(bytes([c]) for c in (*range(0x81, 0x90), 0xDE, 0xDF))
 """With which MessagePack begins a map that holds something."""
 
 READERS: Final[tuple[Reader, ...]] = (
-    Later("torch_legacy", "TorchLegacy", (*_OPCODES, b"\x8a")),
-    Later("compressed", "CompressedPickle", _COMPRESSED),
-    Later("pickle_file", "PickleFile", _OPCODES),
-    Later("torch_zip", "TorchZip", _ZIP),
-    Later("keras_zip", "Keras", _ZIP),
-    Later("skops", "Skops", _ZIP),
-    Later("npz", "Npz", _ZIP),
-    Later("npy", "Npy", (b"\x93NUMPY",), suffixes=(".npy",)),
-    Later("gguf", "Gguf", (b"GGUF",), suffixes=(".gguf",)),
-    Later("tflite", "Tflite", (b"TFL3",), at=4, suffixes=(".tflite",)),
-    Later("onnx", "Onnx", (b"\x08",), suffixes=(".onnx",)),
-    Later("hdf5", "Hdf5", (b"\x89HDF",), suffixes=(".h5", ".hdf5")),
-    Later("safetensors", "Safetensors", (b"{",), at=8, suffixes=(".safetensors",)),
-    Later("flax", "Flax", _MAPS, suffixes=(".msgpack",)),
+    Later("torch_legacy", "TorchLegacy", Signs(magics=(*_OPCODES, b"\x8a"))),
+    Later("compressed", "CompressedPickle", Signs(magics=_COMPRESSED)),
+    Later("pickle_file", "PickleFile", Signs(magics=_OPCODES)),
+    Later("torch_zip", "TorchZip", Signs(magics=_ZIP)),
+    Later("keras_zip", "Keras", Signs(magics=_ZIP)),
+    Later("skops", "Skops", Signs(magics=_ZIP)),
+    Later("npz", "Npz", Signs(magics=_ZIP)),
+    Later("npy", "Npy", Signs(magics=(b"\x93NUMPY",), suffixes=(".npy",))),
+    Later("gguf", "Gguf", Signs(magics=(b"GGUF",), suffixes=(".gguf",))),
+    Later("tflite", "Tflite", Signs(magics=(b"TFL3",), at=4, suffixes=(".tflite",))),
+    Later("onnx", "Onnx", Signs(magics=(b"\x08",), suffixes=(".onnx",))),
+    Later("hdf5", "Hdf5", Signs(magics=(b"\x89HDF",), suffixes=(".h5", ".hdf5"))),
+    Later("safetensors", "Safetensors", Signs(magics=(b"{",), at=8, suffixes=(".safetensors",))),
+    Later("flax", "Flax", Signs(magics=_MAPS, suffixes=(".msgpack",))),
     plain.PYTHON,
     plain.BYTECODE,
     plain.NATIVE,

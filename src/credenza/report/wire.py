@@ -50,6 +50,7 @@ def _report(report: Report, *, pictures: bool) -> dict[str, Any]:
 def _finding(finding: Finding, *, pictures: bool) -> dict[str, Any]:
     return {
         **_members(finding),
+        "fingerprint": finding.fingerprint,
         "pictures": [_picture(p, pixels=pictures) for p in finding.pictures],
     }
 

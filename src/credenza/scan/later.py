@@ -1,0 +1,60 @@
+"""Rules and containers that are imported for the first file with their signs."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, cast, final
+
+from credenza.artifact.interface import Signs
+from credenza.scan.interface import Budget, Container, Piece, Rule, Seen
+
+_ANY: Final = Signs()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LaterRule:
+    """The rule ``type_`` of ``credenza.scan.rules.MODULE``.
+
+    Whether a piece with its signs is one for it, the rule itself decides.
+    """
+
+    name: str
+    module: str
+    type_: str
+    signs: Signs = _ANY
+
+    def claims(self, piece: Piece) -> bool:
+        return self.signs.on(piece) and self._rule().claims(piece)
+
+    def examine(self, piece: Piece) -> Iterator[Seen]:
+        return self._rule().examine(piece)
+
+    def _rule(self) -> Rule:
+        return cast("Rule", _made(f"credenza.scan.rules.{self.module}", self.type_))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LaterContainer:
+    """The container ``type_`` of ``credenza.scan.containers.MODULE``."""
+
+    name: str
+    module: str
+    type_: str
+    signs: Signs = _ANY
+
+    def claims(self, piece: Piece) -> bool:
+        return self.signs.on(piece) and self._container().claims(piece)
+
+    def open(self, piece: Piece, budget: Budget) -> Iterator[Seen]:
+        return self._container().open(piece, budget)
+
+    def _container(self) -> Container:
+        return cast("Container", _made(f"credenza.scan.containers.{self.module}", self.type_))
+
+
+def _made(module: str, type_: str) -> Any:
+    return getattr(importlib.import_module(module), type_)()
