@@ -23,7 +23,8 @@ import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LIBRARIES = ("plains", "numpys", "sklearns", "pandases", "boosters", "onnxes", "torches", "others")
+LIBRARIES = ("numpys", "sklearns", "pandases", "boosters", "onnxes", "torches", "others", "plains")
+"""dill comes last: where it was imported, pickle and joblib write other files."""
 
 
 def everywhere(folder: Path) -> None:
