@@ -17,10 +17,10 @@ from tests.ledger import killing
 
 import credenza
 from benchmarks.custody import models, tampering
-from benchmarks.custody.turns import Turns, peak, process, seconds
 from benchmarks.custody.worker import Worker
 from benchmarks.environments import cache, environment, versions
 from benchmarks.results import Bar, write
+from benchmarks.turns import Turns, peak, process, seconds
 from credenza.attest import new_key
 
 HERE: Final = Path(__file__).parent
