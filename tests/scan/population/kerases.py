@@ -13,7 +13,7 @@ import h5py
 from tests.scan.population import assemble as a
 from tests.scan.population.interface import COMMAND, MARKER, NOWHERE, Malicious
 from tests.scan.population.torch_files import EVIL, archive
-from tests.scan.population.zips import tarred, zipped
+from tests.scan.population.zips import Entry, forged, tarred, zipped
 
 _CODE: Final = base64.b64encode(b"\xe3" + bytes(20) + b"os\0system\0" + COMMAND.encode()).decode()
 """What stands for a marshalled code object: nothing can load it."""
@@ -193,10 +193,10 @@ def _v3() -> dict[str, tuple[str, bytes]]:
             model(_DENSE), h5(None, w=h5py.ExternalLink("../x.h5", "/x")))),
         "weights in a virtual dataset": ("CVE-2026-1669", keras(model(_DENSE), _virtual())),
         "a pickle as an asset": ("scan.md 2.1", keras(model(_DENSE), None, **extra)),
-        "two config.json": ("scan.md 2.4", zipped([
-            ("config.json", json.dumps(model(lambda_)).encode()),
-            ("metadata.json", b"{}"), ("model.weights.h5", h5()),
-            ("config.json", json.dumps(model(_DENSE)).encode())])),
+        "two config.json": ("scan.md 2.4", forged([
+            Entry(name="config.json", data=json.dumps(model(lambda_)).encode()),
+            Entry(name="metadata.json", data=b"{}"), Entry(name="model.weights.h5", data=h5()),
+            Entry(name="config.json", data=json.dumps(model(_DENSE)).encode())])),
         "a key twice in its config": ("scan.md 2.4", zipped({
             "metadata.json": b"{}", "model.weights.h5": h5(),
             "config.json": json.dumps(model(lambda_)).encode()[:-1]

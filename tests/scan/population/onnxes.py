@@ -29,10 +29,11 @@ def node(op: str, domain: str = "", *attributes: bytes) -> bytes:
 
 
 def graph(*nodes: bytes, tensors: tuple[bytes, ...] = ()) -> bytes:
-    value = message((1, message((1, message((1, _FLOAT), (2, message((1, message((1, 1)))))))))) 
+    shape = message((1, message((1, 1))))
+    type_ = message((1, message((1, _FLOAT), (2, shape))))
 
     def info(name: str) -> bytes:
-        return message((1, name), (2, value[2:]))
+        return message((1, name), (2, type_))
 
     return message(
         *((1, n) for n in nodes), (2, "g"), *((5, t) for t in tensors),
