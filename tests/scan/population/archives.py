@@ -103,7 +103,9 @@ def zstd(data: bytes) -> bytes:
 def lz4(data: bytes) -> bytes:
     """One stored block in an LZ4 frame, with neither checksum (LZ4 frame format 1.6.3)."""
     descriptor = b"\x60\x40\x82"  # version 1, independent blocks; 64 KiB; xxh32 of both >> 8
-    return b"\x04\x22\x4d\x18" + descriptor + struct.pack("<I", len(data) | 1 << 31) + data + bytes(4)
+    return (
+        b"\x04\x22\x4d\x18" + descriptor + struct.pack("<I", len(data) | 1 << 31) + data + bytes(4)
+    )
 
 
 def seven(data: bytes) -> bytes:

@@ -295,7 +295,10 @@ def vectors() -> Iterator[Malicious]:
                 category="pickle-gadget",
                 reference=reference,
                 files=(
-                    ("model.pkl", a.pickled(a.call(function, *map(a.value, arguments)), protocol=4)),
+                    (
+                        "model.pkl",
+                        a.pickled(a.call(function, *map(a.value, arguments)), protocol=4),
+                    ),
                 ),
                 form=Form.PICKLE,
                 live="pickle" if name in _LIVE else "",

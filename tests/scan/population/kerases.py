@@ -96,8 +96,19 @@ def _h5() -> dict[str, tuple[str, bytes]]:
     legacy = "CVE-2024-3660, CVE-2025-9905"
     inner = layer("Sequential", old(_OLD)["config"], None)
     wrapped = layer("TimeDistributed", {"layer": _OLD}, None)
-    custom = layer("Dense", {"units": 1, "activation": {"class_name": "function",
-                             "config": "system", "module": "os", "registered_name": None}}, None)
+    custom = layer(
+        "Dense",
+        {
+            "units": 1,
+            "activation": {
+                "class_name": "function",
+                "config": "system",
+                "module": "os",
+                "registered_name": None,
+            },
+        },
+        None,
+    )
     loss = {"loss": {"class_name": "function", "config": "system", "module": "os"}}
     functional = {"class_name": "Functional", "config": {"layers": [{**_OLD, "inbound_nodes": []}]}}
     external = h5py.ExternalLink("/etc/passwd", "/x")
@@ -148,8 +159,13 @@ def _v3() -> dict[str, tuple[str, bytes]]:
     named_ = "CVE-2025-1550"
     evil = {"function": named("os", "system"), "arguments": {"command": COMMAND}}
     lambda_ = layer("Lambda", {"function": LAMBDA})
-    get_file = layer("Lambda", {"function": named("keras.utils", "get_file"), "arguments": {
-        "origin": NOWHERE, "extract": True, "cache_dir": "/tmp"}})  # noqa: S108
+    get_file = layer(
+        "Lambda",
+        {
+            "function": named("keras.utils", "get_file"),
+            "arguments": {"origin": NOWHERE, "extract": True, "cache_dir": "/tmp"},
+        },
+    )  # noqa: S108
     unsafe = layer("Lambda", {"function": named("keras.config", "enable_unsafe_deserialization")})
     lookup = {"vocabulary": "/etc/passwd"}
     inside = layer("Sequential", model(lambda_)["config"], "keras")

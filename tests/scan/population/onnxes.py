@@ -41,9 +41,13 @@ def graph(*nodes: bytes, tensors: tuple[bytes, ...] = ()) -> bytes:
     )  # fmt: skip
 
 
-def model(graph_: bytes, *more: tuple[int, int | str | bytes], domains: tuple[str, ...] = ()) -> bytes:
+def model(
+    graph_: bytes, *more: tuple[int, int | str | bytes], domains: tuple[str, ...] = ()
+) -> bytes:
     opsets = [(8, message((1, domain), (2, 1))) for domain in domains]
-    return message((1, 10), (2, "torch"), (7, graph_), (8, message((1, ""), (2, 21))), *opsets, *more)
+    return message(
+        (1, 10), (2, "torch"), (7, graph_), (8, message((1, ""), (2, 21))), *opsets, *more
+    )
 
 
 def vectors() -> Iterator[Malicious]:
@@ -55,9 +59,7 @@ def vectors() -> Iterator[Malicious]:
         yield _onnx(name, reference, data, least)
 
 
-def _onnx(
-    name: str, reference: str, data: bytes, least: Severity = Severity.HIGH
-) -> Malicious:
+def _onnx(name: str, reference: str, data: bytes, least: Severity = Severity.HIGH) -> Malicious:
     return Malicious(
         name=f"onnx {name}", category="onnx", reference=reference, least=least,
         files=(("model.onnx", data),), form=Form.PROTOBUF,

@@ -19,9 +19,7 @@ def entry(start: int = 0, stop: int = 16, shape: Any = (4,), dtype: str = "F32")
     return {"dtype": dtype, "shape": list(shape), "data_offsets": [start, stop]}
 
 
-def file(
-    header: dict[str, Any] | str, data: bytes = bytes(16), length: int | None = None
-) -> bytes:
+def file(header: dict[str, Any] | str, data: bytes = bytes(16), length: int | None = None) -> bytes:
     """A file of that header, which may be said to be of another length."""
     text = (header if isinstance(header, str) else json.dumps(header)).encode()
     return struct.pack("<Q", len(text) if length is None else length) + text + data

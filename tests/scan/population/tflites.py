@@ -30,9 +30,7 @@ def vectors() -> Iterator[Malicious]:
     yield _tflite("an archive behind it", "scan.md 2.1, traversal and links", behind)
 
 
-def _tflite(
-    name: str, reference: str, data: bytes, least: Severity = Severity.HIGH
-) -> Malicious:
+def _tflite(name: str, reference: str, data: bytes, least: Severity = Severity.HIGH) -> Malicious:
     return Malicious(
         name=f"tflite {name}", category="tflite", reference=reference, least=least,
         files=(("model.tflite", data),),
