@@ -21,8 +21,8 @@ def vectors() -> Iterator[Malicious]:
         data = json.dumps(value).encode()
         yield _config(name, _REMOTE, (path, data), form=Form.JSON, least=Severity.MEDIUM)
     local = {"auto_map": {"AutoModel": "modeling_net.Net"}}
-    yield _config("auto_map and its code", _REMOTE,
-                  ("modeling_net.py", _CODE), ("config.json", json.dumps(local).encode()))  # fmt: skip
+    pair = ("modeling_net.py", _CODE), ("config.json", json.dumps(local).encode())
+    yield _config("auto_map and its code", _REMOTE, *pair)
     for name, (path, text) in _texts().items():
         yield _config(name, "CVE-2025-23304 and scan.md 2.3", (path, text.encode()))
     yaml = f"target: x\nmodel:\n  _target_: os.system\n  command: {COMMAND}\n".encode()
@@ -87,7 +87,8 @@ def _texts() -> dict[str, tuple[str, str]]:
         ),
         "YAML, tag by a handle": (
             "config.yaml",
-            f"%TAG !p! tag:yaml.org,2002:python/\n---\na: !p!object/apply:os.system ['{COMMAND}']\n",
+            "%TAG !p! tag:yaml.org,2002:python/\n---\n"
+            f"a: !p!object/apply:os.system ['{COMMAND}']\n",
         ),
         "hydra, target": ("config.yaml", f"model:\n  _target_: os.system\n  command: {COMMAND}\n"),
         "hydra, target of builtins": (

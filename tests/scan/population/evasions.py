@@ -193,7 +193,7 @@ def _names() -> dict[str, dict[str, bytes]]:
 
 
 def _hooks() -> dict[str, dict[str, bytes]]:
-    """Methods that an opcode calls by itself: BUILD, APPEND, ADDITEMS, and attributes set by them."""
+    """Methods that an opcode calls by itself, and attributes that BUILD sets."""
     hooked = {
         name: a.build(_SPACE, a.dict_((a.text(name), _SYSTEM)))
         for name in ("__setstate__", "append", "extend", "add")

@@ -6,10 +6,12 @@ import base64
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import h5py
 
+from tests import vectors as vectors_of_artifact
 from tests.scan.population import assemble as a
 from tests.scan.population.interface import COMMAND, MARKER, NOWHERE, Malicious
 from tests.scan.population.torch_files import EVIL, archive
@@ -141,12 +143,10 @@ def _external() -> bytes:
 
 
 def _virtual() -> bytes:
-    made = io.BytesIO()
-    with h5py.File(made, "w", libver="latest") as file:
-        layout = h5py.VirtualLayout((4,), "<f4")
-        layout[:] = h5py.VirtualSource("/etc/other.h5", "x", (4,))
-        file.create_virtual_dataset("w", layout)
-    return made.getvalue()
+    """What h5py wrote once: it leaves bytes in such a file as they were in memory."""
+    return (
+        Path(vectors_of_artifact.__file__).parent / "artifact/hdf5/base-virtual.h5"
+    ).read_bytes()
 
 
 def _torch() -> dict[str, Any]:
@@ -163,9 +163,9 @@ def _v3() -> dict[str, tuple[str, bytes]]:
         "Lambda",
         {
             "function": named("keras.utils", "get_file"),
-            "arguments": {"origin": NOWHERE, "extract": True, "cache_dir": "/tmp"},
+            "arguments": {"origin": NOWHERE, "extract": True, "cache_dir": "/opt"},
         },
-    )  # noqa: S108
+    )
     unsafe = layer("Lambda", {"function": named("keras.config", "enable_unsafe_deserialization")})
     lookup = {"vocabulary": "/etc/passwd"}
     inside = layer("Sequential", model(lambda_)["config"], "keras")

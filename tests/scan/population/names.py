@@ -15,8 +15,8 @@ _RUN: Final = f"import os; os.system({COMMAND!r})\n".encode()
 _GOOD: Final = a.pickled(a.value({"weights": [1.0]}), protocol=4)
 
 _DISGUISED: Final = (
-    "model.safetensors", "model.gguf", "model.onnx", "model.h5", "model.tflite", "model.json",
-    "model.txt", "README.md", "logo.png", "model.npy", "model.zip", "model", "config.p", ".hidden",
+    "weights.safetensors", "model.gguf", "model.onnx", "model.h5", "model.tflite", "model.json",
+    "model.txt", "README.md", "logo.png", "arrays.npy", "model.zip", "model", "config.p", ".hidden",
     "model.pt.bak", "vocab.txt", "MODEL.PKL", "model.p\u212al", "tokenizer.model", "events.out",
     "LICENSE", "model.html", "model.msgpack", "spiece.model", "model.keras", "1",
 )  # fmt: skip

@@ -11,7 +11,6 @@ from tests.scan.population.interface import COMMAND, MARKER, NOWHERE, SOURCE, Fo
 _SYSTEM: Final = "os:system"
 
 _CALLS: Final[tuple[tuple[str, tuple[Any, ...], bool], ...]] = (
-    ("os:system", (COMMAND,), True),
     ("posix:system", (COMMAND,), True),
     ("nt:system", (COMMAND,), False),
     ("os:popen", (COMMAND,), False),
@@ -34,7 +33,6 @@ _CALLS: Final[tuple[tuple[str, tuple[Any, ...], bool], ...]] = (
     ("subprocess:check_output", (["touch", MARKER],), True),
     ("subprocess:getoutput", (COMMAND,), True),
     ("subprocess:getstatusoutput", (COMMAND,), True),
-    ("commands:getoutput", (COMMAND,), True),
     ("popen2:popen3", (COMMAND,), False),
     ("builtins:eval", (SOURCE,), True),
     ("builtins:exec", (SOURCE,), True),
@@ -46,7 +44,6 @@ _CALLS: Final[tuple[tuple[str, tuple[Any, ...], bool], ...]] = (
     ("builtins:globals", (), False),
     ("builtins:breakpoint", (), False),
     ("builtins:input", (COMMAND,), False),
-    ("__builtin__:eval", (SOURCE,), True),
     ("__builtin__:execfile", (MARKER,), False),
     ("__builtin__:file", (MARKER, "w"), False),
     ("io:open", (MARKER, "w"), True),

@@ -31,8 +31,8 @@ def vectors() -> Iterator[Malicious]:
         "external type": f'<!DOCTYPE PMML SYSTEM "{NOWHERE}">{_body()}',
         "public type": f'<!DOCTYPE PMML PUBLIC "-//X" "{NOWHERE}">{_body()}',
         "billion laughs": f'<!DOCTYPE P [<!ENTITY l0 "lol">{laughs}]>{_body("&l9;")}',
-        "inclusion": _body("x", f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" '
-                                f'href="file:///etc/passwd" parse="text"/>'),
+        "inclusion": _body("x", '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" '
+                                'href="file:///etc/passwd" parse="text"/>'),
     }  # fmt: skip
     for name, text in made.items():
         yield _pmml(name, (_OPEN + text).encode())

