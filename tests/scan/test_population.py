@@ -141,7 +141,7 @@ def test_payloads_really_run(loader: str, tmp_path: Path) -> None:
     lines = "\n".join(f"{folder}\t{vector.path}" for vector, folder in live.items())
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", LOADERS[loader] + _LOAD],
-        input=lines, text=True, capture_output=True, check=True, cwd=tmp_path,
+        input=lines.encode(), capture_output=True, check=True, cwd=tmp_path, timeout=60,
     )  # fmt: skip
     late = time.monotonic() + 5  # some start another process, and do not wait for it
     waiting = dict(live)
