@@ -29,8 +29,21 @@ _TEXTS: Final = frozenset({
     "SHORT_BINSTRING",
 })  # fmt: skip
 _NUMBERS: Final = frozenset({"BININT", "BININT1", "BININT2", "LONG1", "INT", "LONG"})
-_PUSHES: Final = _TEXTS | _NUMBERS | {"NONE", "NEWTRUE", "NEWFALSE", "BINBYTES", "BINFLOAT",
-                                      "EMPTY_LIST", "EMPTY_DICT", "EMPTY_TUPLE", "GLOBAL"}  # fmt: skip
+_PUSHES: Final = (
+    _TEXTS
+    | _NUMBERS
+    | {
+        "NONE",
+        "NEWTRUE",
+        "NEWFALSE",
+        "BINBYTES",
+        "BINFLOAT",
+        "EMPTY_LIST",
+        "EMPTY_DICT",
+        "EMPTY_TUPLE",
+        "GLOBAL",
+    }
+)
 _OPENS: Final = frozenset({"MARK"})
 _CLOSES: Final = frozenset({
     "TUPLE", "LIST", "DICT", "APPENDS", "SETITEMS", "ADDITEMS", "FROZENSET", "INST", "OBJ",
@@ -75,7 +88,7 @@ def raw(data: bytes) -> Ops:
 def _text(op: Op, rng: random.Random) -> bytes:
     """The same text by another opcode."""
     value = str(op.argument)
-    forms = [a.text, lambda v: b"\x8d" + struct.pack("<Q", len(v.encode())) + v.encode()]
+    forms: list[Callable[[str], bytes]] = [a.text, a.long_text]
     if len(value.encode("utf-8", "surrogatepass")) < 256:
         forms.append(a.short_text)
     if value.isascii() and value.isprintable() and "\\" not in value:

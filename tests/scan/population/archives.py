@@ -7,7 +7,7 @@ import lzma
 import struct
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from credenza.findings import Severity
@@ -72,9 +72,10 @@ def _plain() -> Iterator[Malicious]:
 
 def _compressed() -> Iterator[Malicious]:
     tar = tarred([("model.pkl", EVIL)])
-    for end, packed in {
+    ways: dict[str, Callable[[bytes], bytes]] = {
         "gz": gzipped, "bz2": bz2.compress, "xz": lzma.compress, "zz": zlib.compress,
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for end, packed in ways.items():
         yield archive(f"pickle.{end}", f"model.pkl.{end}", packed(EVIL))
         if end != "zz":
             yield archive(f"tar.{end}", f"model.tar.{end}", packed(tar))

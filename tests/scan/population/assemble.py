@@ -54,6 +54,12 @@ def short_text(value: str) -> bytes:
     return b"\x8c" + bytes([len(data)]) + data
 
 
+def long_text(value: str) -> bytes:
+    """BINUNICODE8, of protocol 4."""
+    data = value.encode("utf-8", "surrogatepass")
+    return b"\x8d" + struct.pack("<Q", len(data)) + data
+
+
 def text_line(value: str) -> bytes:
     """UNICODE, of protocol 0."""
     return b"V" + value.encode("raw-unicode-escape").replace(b"\n", b"\\u000a") + b"\n"

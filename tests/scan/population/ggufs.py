@@ -23,7 +23,8 @@ def pair(key: str, value: Any) -> bytes:
     if isinstance(value, str):
         return text(key) + struct.pack("<I", 8) + text(value)
     if isinstance(value, tuple):
-        return text(key) + struct.pack("<I", value[0]) + value[1]
+        kind, data = value
+        return text(key) + struct.pack("<I", kind) + bytes(data)
     return text(key) + struct.pack("<II", 4, value)
 
 

@@ -36,7 +36,7 @@ def state(extra: bytes = b"", *, view: bytes = b"") -> bytes:
 def archive(pickle: bytes, more: Mapping[str, bytes] | None = None, top: str = "archive") -> bytes:
     """A file of torch.save since 1.6."""
     members = {"data.pkl": pickle, "byteorder": b"little", "data/0": _FLOATS, "version": b"3\n"}
-    return zipped({f"{top}/{name}": data for name, data in (members | (more or {})).items()})
+    return zipped({f"{top}/{name}": data for name, data in (members | dict(more or {})).items()})
 
 
 def legacy(streams: Mapping[str, bytes] | None = None) -> bytes:
@@ -47,7 +47,7 @@ def legacy(streams: Mapping[str, bytes] | None = None) -> bytes:
         "system": a.pickled(a.value({"protocol_version": 1001, "little_endian": True})),
         "object": state(view=a.NONE),
         "keys": a.pickled(a.value(["0"])),
-    } | (streams or {})
+    } | dict(streams or {})
     return b"".join(pieces.values()) + struct.pack("<q", 4) + _FLOATS
 
 
