@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -152,6 +153,4 @@ def test_payloads_really_run(loader: str, tmp_path: Path) -> None:
         waiting = {v: f for v, f in waiting.items() if not (f / MARKER).exists()}
     assert not [v.name for v in waiting]
     for folder in live.values():
-        (folder / MARKER).unlink(missing_ok=True)
-        if (folder / MARKER).is_dir():
-            (folder / MARKER).rmdir()
+        shutil.rmtree(folder)

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
+from credenza.findings import Severity
 from tests.scan.population import assemble as a
 from tests.scan.population.interface import COMMAND, MARKER, SOURCE, Form, Malicious
 
@@ -53,6 +54,7 @@ def _evasion(name: str, reference: str, data: bytes, *, live: bool = True) -> Ma
         reference=reference,
         files=(("model.pkl", data),),
         form=Form.PICKLE,
+        least=Severity.MEDIUM if "persistent id" in name else Severity.HIGH,
         live="pickle" if runs else "",
     )
 

@@ -6,6 +6,7 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.scan.population import assemble as a
@@ -16,54 +17,75 @@ _RUN: Final = a.call("os:system", a.text(COMMAND))
 _EVIL: Final = a.pickled(_RUN, protocol=4)
 
 
-def array(kind: str = "f8", inline: bytes = bytes(16), count: int = 2) -> bytes:
-    """A `NumpyArrayWrapper`, and the array's bytes where joblib writes them."""
-    dtype = a.build(
-        a.call("numpy:dtype", a.text(kind), a.value(False), a.value(True)),
-        a.value((3, "|" if kind == "O8" else "<", None, None, None, -1, -1, 63 * (kind == "O8"))),
-    )
-    state = a.dict_(
-        (a.text("subclass"), a.global_("numpy:ndarray")),
-        (a.text("shape"), a.value((count,))),
-        (a.text("order"), a.text("C")),
-        (a.text("dtype"), dtype),
-        (a.text("allow_mmap"), a.value(kind != "O8")),
-        (a.text("numpy_array_alignment_bytes"), a.NONE if kind == "O8" else a.value(16)),
-    )
-    wrapper = a.newobj(a.global_("joblib.numpy_pickle:NumpyArrayWrapper"))
-    return a.build(wrapper, state) + (b"" if kind == "O8" else b"\0") + inline
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A `NumpyArrayWrapper`, and the bytes that joblib writes behind it.
+
+    ``padding`` says how many bytes stand before them, None for as many as joblib writes there.
+    """
+
+    kind: str = "f8"
+    inline: bytes = bytes(16)
+    padding: int | None = None
+
+    def at(self, start: int) -> bytes:
+        """Its bytes, where ``start`` of a file stand before it."""
+        objects = self.kind == "O8"
+        order = "|" if objects else "<"
+        dtype = a.build(
+            a.call("numpy:dtype", a.text(self.kind), a.value(False), a.value(True)),
+            a.value((3, order, None, None, None, -1, -1, 63 * objects)),
+        )
+        state = a.dict_(
+            (a.text("subclass"), a.global_("numpy:ndarray")),
+            (a.text("shape"), a.value((1 if objects else len(self.inline) // 8,))),
+            (a.text("order"), a.text("C")),
+            (a.text("dtype"), dtype),
+            (a.text("allow_mmap"), a.value(not objects)),
+            (a.text("numpy_array_alignment_bytes"), a.NONE if objects else a.value(16)),
+        )
+        wrapper = a.build(a.newobj(a.global_("joblib.numpy_pickle:NumpyArrayWrapper")), state)
+        if objects:
+            return wrapper + self.inline
+        usual = 16 - (start + len(wrapper) + 1) % 16
+        count = usual if self.padding is None else self.padding
+        return wrapper + bytes([count]) + b"\xff" * count + self.inline
 
 
-def _pickle(*values: bytes) -> bytes:
-    """joblib's own pickles have no frames: it would not find its arrays between them."""
-    return a.pickled(*values, protocol=4, framed=False)
+def interleaved(*items: bytes | Array) -> bytes:
+    """A list in protocol 4, without frames: joblib would not find its arrays between them."""
+    made = a.proto(4) + a.EMPTY_LIST + a.MARK
+    for item in items:
+        made += item.at(len(made)) if isinstance(item, Array) else item
+    return made + b"e" + a.STOP
 
 
 def vectors() -> Iterator[Malicious]:
     raw = "scan.md 2.1, joblib: array-interleaved joblib unread"
-    behind = _pickle(a.list_(array(), _RUN))
-    yield _joblib("call behind an array", behind, raw)
-    yield _joblib("call before an array", _pickle(a.list_(_RUN, array())), raw)
-    yield _joblib("call between two arrays", _pickle(a.list_(array(), _RUN, array())), raw)
-    tail = bytes(7) + a.STOP + bytes(7) + a.STOP
-    yield _joblib("call behind an array of full stops", _pickle(a.list_(array("f8", tail), _RUN)),
-                  raw)  # fmt: skip
-    objects = a.pickled(a.list_(_RUN))
-    yield _joblib("array of objects", _pickle(array("O8", objects)), raw)
-    yield _joblib("second pickle behind arrays", _pickle(array()) + _EVIL, raw, live=False)
+    behind = interleaved(Array(), _RUN)
+    stops = Array(inline=(bytes(7) + a.STOP) * 2)
+    objects = Array("O8", a.pickled(a.list_(_RUN)))
+    evil = Array(inline=_EVIL[:32])
+    made = {
+        "call behind an array": behind,
+        "call before an array": interleaved(_RUN, Array()),
+        "call between two arrays": interleaved(Array(), _RUN, Array()),
+        "call behind an array of full stops": interleaved(stops, _RUN),
+        "call behind an array like a pickle": interleaved(evil, _RUN),
+        "array of objects": interleaved(objects),
+        "array of objects behind an array": interleaved(Array(), objects),
+    }
+    for name, data in made.items():
+        yield _joblib(name, data, raw)
+    for count in (0, 3, 255):
+        odd = interleaved(Array(padding=count), _RUN)
+        yield _joblib(f"call behind {count} bytes of padding", odd, raw, unread_will_do=True)
+    yield _joblib("second pickle behind arrays", interleaved(Array()) + _EVIL, raw, live=False)
     yield _joblib("plain pickle", _EVIL, raw, form=Form.PICKLE)
-    yield _joblib(
-        "array in a file outside",
-        _pickle(_wrapper("NDArrayWrapper", "../../x.npy")),
-        "joblib.numpy_pickle_compat",
-        live=False,
-    )
-    yield _joblib(
-        "compressed array in a file outside",
-        _pickle(_wrapper("ZNDArrayWrapper", "/etc/x.z")),
-        "joblib.numpy_pickle_compat",
-        live=False,
-    )
+    for name, file in {"NDArrayWrapper": "../../x.npy", "ZNDArrayWrapper": "/etc/x.z"}.items():
+        outside = a.pickled(_wrapper(name, file), protocol=4, framed=False)
+        yield _joblib(f"{name} of a file outside", outside, "joblib.numpy_pickle_compat",
+                      live=False)  # fmt: skip
     yield from _compressed(behind)
 
 
@@ -93,7 +115,7 @@ def _wrapper(name: str, file: str) -> bytes:
 
 def _joblib(
     name: str, data: bytes, reference: str, *, form: str = Form.OPAQUE,
-    path: str = "model.joblib", live: bool = True,
+    path: str = "model.joblib", live: bool = True, unread_will_do: bool = False,
 ) -> Malicious:  # fmt: skip
     return Malicious(
         name=f"joblib {name}",
@@ -102,4 +124,5 @@ def _joblib(
         files=((path, data),),
         form=form,
         live="joblib" if live else "",
+        unread_will_do=unread_will_do,
     )

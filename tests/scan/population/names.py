@@ -55,7 +55,8 @@ def vectors() -> Iterator[Malicious]:
     for name in ("text that runs backwards", "an escape of a terminal", "a line's end"):
         yield _named(name, _ODD[name], _GOOD, "CVE-2021-42574", Severity.MEDIUM)
     for name, (path, data) in _STARTED.items():
-        yield _named(name, path, data, "names that a program starts")
+        least = Severity.MEDIUM if path.startswith(".git/") else Severity.HIGH
+        yield _named(name, path, data, "names that a program starts", least)
 
 
 def _named(

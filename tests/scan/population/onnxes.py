@@ -54,15 +54,19 @@ def vectors() -> Iterator[Malicious]:
     identity = node("Identity")
     for name, (reference, entries) in _elsewhere().items():
         data = model(graph(identity, tensors=(tensor(entries=entries),)))
-        yield _onnx(f"elsewhere, {name}", reference, data)
+        moon = "moon" in name
+        yield _onnx(f"elsewhere, {name}", reference, data, unread_will_do=moon)
     for name, (reference, data, least) in _others(identity).items():
         yield _onnx(name, reference, data, least)
 
 
-def _onnx(name: str, reference: str, data: bytes, least: Severity = Severity.HIGH) -> Malicious:
+def _onnx(
+    name: str, reference: str, data: bytes, least: Severity = Severity.HIGH, *,
+    unread_will_do: bool = False,
+) -> Malicious:  # fmt: skip
     return Malicious(
         name=f"onnx {name}", category="onnx", reference=reference, least=least,
-        files=(("model.onnx", data),), form=Form.PROTOBUF,
+        files=(("model.onnx", data),), form=Form.PROTOBUF, unread_will_do=unread_will_do,
     )  # fmt: skip
 
 
@@ -79,12 +83,10 @@ def _elsewhere() -> dict[str, tuple[str, dict[str, str]]]:
         "a file URL": (away, {"location": "file:///etc/passwd"}),
         "a device": (away, {"location": "/dev/stdin"}),
         "of this process": (away, {"location": "/proc/self/environ"}),
-        "a home": (away, {"location": "~/.ssh/id_rsa"}),
         "length below 0": ("CVE-2026-34445", {"location": "w.bin", "length": "-1"}),
         "offset below 0": ("CVE-2026-34445", {"location": "w.bin", "offset": "-4096"}),
         "a length of the moon": ("CVE-2026-34445", {"location": "w.bin", "length": "9" * 18}),
         "an attribute of the object": ("CVE-2026-34447", {"location": "w.bin", "__class__": "x"}),
-        "basepath given": ("CVE-2026-34447", {"location": "w.bin", "basepath": "/etc"}),
     }
 
 

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Final
 
+from credenza.findings import Severity
 from tests.scan.population import assemble as a
 from tests.scan.population.interface import COMMAND, Malicious
 from tests.scan.population.natives import ELF
@@ -27,7 +28,7 @@ def file(header: dict[str, Any] | str, data: bytes = bytes(16), length: int | No
 
 def vectors() -> Iterator[Malicious]:
     for name, data in _differing().items():
-        yield _safetensors(name, data)
+        yield _safetensors(name, data, Severity.MEDIUM if "leads out" in name else Severity.HIGH)
     for name, data in _broken().items():
         yield _safetensors(name, data, unread_will_do=True)
 
@@ -78,9 +79,11 @@ def _broken() -> dict[str, bytes]:
     }
 
 
-def _safetensors(name: str, data: bytes, *, unread_will_do: bool = False) -> Malicious:
+def _safetensors(
+    name: str, data: bytes, least: Severity = Severity.HIGH, *, unread_will_do: bool = False
+) -> Malicious:
     return Malicious(
         name=f"safetensors {name}", category="safetensors",
         reference="scan.md 1 and 3.2, header abuse",
-        files=(("model.safetensors", data),), unread_will_do=unread_will_do,
+        files=(("model.safetensors", data),), least=least, unread_will_do=unread_will_do,
     )  # fmt: skip

@@ -111,9 +111,10 @@ def vectors() -> Iterator[Malicious]:
     yield _python("in a wheel", "net-1-py3-none-any.whl", zipped({"net/__init__.py": evil}),
                   form=Form.OPAQUE)  # fmt: skip
     yield _python("in a tar", "model.tar", tarred([("code/net.py", evil)]), form=Form.OPAQUE)
-    yield _python("in a notebook", "train.ipynb", _notebook(evil.decode()), form=Form.OPAQUE)
-    yield _python("in a notebook's shell line", "train.ipynb", _notebook(f"!{COMMAND}"),
+    yield _python("in a notebook", "train.ipynb", _notebook(evil.decode()), Severity.MEDIUM,
                   form=Form.OPAQUE)  # fmt: skip
+    yield _python("in a notebook's shell line", "train.ipynb", _notebook(f"!{COMMAND}"),
+                  Severity.MEDIUM, form=Form.OPAQUE)  # fmt: skip
     yield _python("with a mark of UTF-8", "net.py", codecs.BOM_UTF8 + evil, form=Form.OPAQUE)
     yield _python("with a NUL", "net.py", evil + b"\0", form=Form.OPAQUE)
     yield _python("that breaks off", "net.py", evil + b"def (:\n", form=Form.OPAQUE)

@@ -17,7 +17,7 @@ _MADE: Final = [tflites.Made("w", (4,), 0, bytes(16))]
 def vectors() -> Iterator[Malicious]:
     flex = "scan.md 1, TFLite custom and flex operators"
     for name in ("FlexReadFile", "FlexWriteFile", "FlexPyFunc", "FlexEagerPyFunc",
-                 "FlexMatchingFiles", "FlexPrintV2"):  # fmt: skip
+                 "FlexMatchingFiles"):  # fmt: skip
         yield _tflite(name, flex, tflites.model(_MADE, custom=(name,)))
     yield _tflite("operator nobody knows", flex, tflites.model(_MADE, custom=("EvilRun",)),
                   Severity.MEDIUM)  # fmt: skip
