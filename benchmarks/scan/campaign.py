@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
+import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,74 +17,56 @@ from typing import Final
 from tests.scan.mutations import LARGEST, mutated
 from tests.scan.population import Malicious, population
 
-from credenza.errors import CredenzaError
 from credenza.findings import Report
 from credenza.scan import scan
 
 FOUND: Final = "found"
 UNREAD: Final = "unread"
 SILENT: Final = "silent"
-CRASHED: Final = "crashed"
-_KEPT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Miss:
-    """A mutation that nothing was said of: by name, number and seed it can be made again."""
+class Answer:
+    """What was said of one mutation, which its vector's name, its number and the seed make again.
+
+    ``crash`` is what the scan raised, empty where it answered.
+    """
 
     vector: str
     number: int
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What was said of all mutations; the first thousand of those that were missed."""
-
-    answers: Counter[str]
-    misses: tuple[Miss, ...]
-
-    @property
-    def silent(self) -> int:
-        """Those that would be loaded: nothing was said, or the scan itself broke."""
-        return self.answers[SILENT] + self.answers[CRASHED]
+    said: str
+    crash: str = ""
 
 
 def campaign(
-    per_vector: int, seed: int, progress: Callable[[int, int], None] | None = None
-) -> Counts:
-    """So many mutations of each vector that is no bomb, over all cores.
+    per_vector: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+    missed: Callable[[Answer], None] | None = None,
+) -> Counter[str]:
+    """How many mutations were found, left unread, or passed in silence, over all cores.
 
-    ``progress`` is told how many vectors are done, and of how many. The same seed makes the same
-    mutations.
+    So many of each vector that is no bomb; the same seed makes the same. A scan that crashes is
+    silent: it has no answer. ``progress`` is told how many vectors are done, and of how many;
+    ``missed`` each mutation that passed.
     """
     vectors = [v for v in population() if len(v.data) <= LARGEST]
-    answers: Counter[str] = Counter()
-    misses: list[Miss] = []
+    counts = Counter({FOUND: 0, UNREAD: 0, SILENT: 0})
     tasks = [(v.name, per_vector, seed) for v in vectors]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for done, found in enumerate(pool.map(_of_one, tasks, chunksize=4), 1):
-            answers.update(m.answer for m in found)
-            misses += [m for m in found if m.answer in (SILENT, CRASHED)]
+        for done, answers in enumerate(pool.map(_of_one, tasks, chunksize=4), 1):
+            counts.update(a.said for a in answers)
+            for passed in (a for a in answers if a.said == SILENT):
+                if missed is not None:
+                    missed(passed)
             if progress is not None:
                 progress(done, len(vectors))
-    return Counts(answers, tuple(misses[:_KEPT]))
+    return counts
 
 
-def remade(miss: Miss, seed: int) -> Malicious:
-    """The mutation that was missed."""
-    return _mutation(_by_name(miss.vector), miss.number, seed)
-
-
-def answer(vector: Malicious, folder: Path) -> str:
-    """What a scan says of a vector that is laid in ``folder``, which must not be there yet."""
-    try:
-        report = scan(vector.lay(folder))
-    except CredenzaError:
-        return UNREAD
-    except Exception:  # noqa: BLE001  # whatever else comes out is the fault that is looked for
-        return CRASHED
-    return said(report, vector)
+def remade(answer: Answer, seed: int) -> Malicious:
+    """The mutation that an answer is about."""
+    return _mutation(_by_name(answer.vector), answer.number, seed)
 
 
 def said(report: Report, vector: Malicious) -> str:
@@ -97,18 +81,29 @@ def _mutation(vector: Malicious, number: int, seed: int) -> Malicious:
     return mutated(vector, random.Random(f"{seed} {number} {vector.name}"))  # noqa: S311
 
 
-def _of_one(task: tuple[str, int, int]) -> list[Miss]:
+def _of_one(task: tuple[str, int, int]) -> list[Answer]:
     name, count, seed = task
     vector = _by_name(name)
-    return list(_answers(vector, range(count), seed))
-
-
-def _answers(vector: Malicious, numbers: Iterable[int], seed: int) -> Iterable[Miss]:
     with tempfile.TemporaryDirectory() as folder:
-        for number in numbers:
-            made = _mutation(vector, number, seed)
-            yield Miss(vector.name, number, answer(made, Path(folder) / f"{number}"))
+        made = ((number, _mutation(vector, number, seed)) for number in range(count))
+        return [_answer(vector, number, mutant, Path(folder)) for number, mutant in made]
+
+
+def _answer(vector: Malicious, number: int, mutant: Malicious, folder: Path) -> Answer:
+    place = mutant.lay(folder / f"{number}")
+    try:
+        report = scan(place)
+    except Exception as e:  # noqa: BLE001  # whatever comes out is the fault that is looked for
+        return Answer(vector.name, number, SILENT, repr(e))
+    finally:
+        shutil.rmtree(place)
+    return Answer(vector.name, number, said(report, mutant))
 
 
 def _by_name(name: str) -> Malicious:
-    return next(v for v in population() if v.name == name)
+    return _named()[name]
+
+
+@functools.cache
+def _named() -> dict[str, Malicious]:
+    return {v.name: v for v in population()}
