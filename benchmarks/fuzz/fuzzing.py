@@ -19,7 +19,8 @@ from typing import Final
 from tests.seal.makers import MAKERS
 
 from benchmarks.environments import cache, environment, versions
-from benchmarks.fuzz.targets import TARGETS, Target
+from benchmarks.fuzz import scans
+from benchmarks.fuzz.targets import POPULATION, TARGETS
 from benchmarks.results import ROOT, Bar, write
 
 HERE: Final = Path(__file__).parent
@@ -50,7 +51,7 @@ def measure(*, seconds: int) -> None:
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as pool:
         made = _made(Path(name) / "made")
         runs = [
-            pool.submit(_fuzzed, python, target, _seeds(TARGETS[target], made), seconds)
+            pool.submit(_fuzzed, python, target, _seeds(target, made), seconds)
             for target in TARGETS
         ]
         outcomes = dict(zip(TARGETS, [run.result() for run in runs], strict=True))
@@ -79,8 +80,11 @@ def _made(folder: Path) -> list[Path]:
     return files
 
 
-def _seeds(target: Target, made: list[Path]) -> Iterator[bytes]:
-    for seed in target.seeds:
+def _seeds(target: str, made: list[Path]) -> Iterator[bytes]:
+    for seed in TARGETS[target].seeds:
+        if seed == POPULATION:
+            yield from scans.seeds(target, LARGEST)
+            continue
         pattern, _, part = seed.partition(" ")
         if "*" not in pattern and "/" not in pattern:
             yield from (path.read_bytes() for path in made if path.suffix == f".{pattern}")

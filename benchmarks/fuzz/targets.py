@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.fuzz import scans
 from credenza import artifact
 from credenza.artifact import READERS, Held, Reader
 from credenza.artifact.opening import Later
@@ -26,6 +27,10 @@ from credenza.seal.oms import statement as oms_statement
 Parse = Callable[[bytes], object]
 
 
+POPULATION: Final = "the malicious population"
+"""As a seed: `tests.scan.population`, as far as the target looks at it."""
+
+
 class UnfitError(Exception):
     """The parser would not be asked to read such bytes; the fuzzer need not remember them."""
 
@@ -34,7 +39,8 @@ class UnfitError(Exception):
 class Target:
     """A parser, and where examples of its format are.
 
-    ``seeds`` are patterns below ``tests/vectors``, and suffixes of what `tests.seal.makers` makes.
+    ``seeds`` are patterns below ``tests/vectors``, suffixes of what `tests.seal.makers` makes, and
+    `POPULATION`.
     """
 
     parse: Parse
@@ -132,8 +138,15 @@ def _any_reader(data: bytes) -> object:
     return artifact.read(Held(names[data[0] % len(names)], data[1:]))
 
 
+def _lookers() -> Iterator[tuple[str, Target]]:
+    for name, looker in scans.LOOKERS.items():
+        yield name, Target(scans.looked_at_by(looker, UnfitError), (POPULATION,))
+
+
 TARGETS: Final[dict[str, Target]] = {
     **dict(_readers()),
+    **dict(_lookers()),
+    "scan": Target(scans.whole(UnfitError), (POPULATION,)),
     "artifact.read": Target(_any_reader, ("artifact/*/*.*",)),
     "attest envelope": Target(Envelope.parse, ("seal/*.seal",)),
     "attest statement": Target(Statement.parse, ("seal/*.seal payload",)),
@@ -154,4 +167,5 @@ TARGETS: Final[dict[str, Target]] = {
     "seal statement": Target(_seal, ("seal/*.seal payload", "seal/refused/*.seal payload")),
     "seal envelope": Target(_signed, ("seal/*.seal", "seal/refused/*.seal")),
 }
-"""By name. A parser is a line here; a reader of `credenza.artifact.READERS` is there by itself."""
+"""By name. A parser is a line here; a reader of `credenza.artifact.READERS`, a rule and a container
+of `credenza.scan` are there by themselves."""
