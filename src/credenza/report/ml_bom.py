@@ -45,6 +45,7 @@ def cyclonedx(reports: Sequence[Report], *, serial: uuid.UUID, time: dt.datetime
     for report in reports:
         by_subject.setdefault(report.subject, []).append(report)
     models = [_Model(i, said) for i, said in enumerate(by_subject.values(), 1)]
+    found = (v for model in models for v in model.vulnerabilities())
     bom = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -56,7 +57,7 @@ def cyclonedx(reports: Sequence[Report], *, serial: uuid.UUID, time: dt.datetime
             "tools": {"components": [_tool()]},
         },
         "components": [model.component() for model in models],
-        "vulnerabilities": [v for model in models for v in model.vulnerabilities()],
+        "vulnerabilities": list({dumps(v): v for v in found}.values()),  # each once: the schema's
     }
     return dumps(bom, indent=1, allow_nan=False).encode() + b"\n"
 
