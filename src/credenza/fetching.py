@@ -46,17 +46,17 @@ class Source(Protocol):
         ...
 
 
-def is_url(text: str) -> bool:
-    """Whether it names a model elsewhere, in a way that is known here."""
-    return text.startswith(SCHEMES)
+def check_url(url: str) -> None:
+    """Raises `InputError` for a URL of another scheme than are known here."""
+    if not url.startswith(SCHEMES):
+        raise InputError(f"{url}: a URL of {', '.join(SCHEMES)} expected")
 
 
 def source(url: str) -> Source:
     """Where that URL leads. Raises `InputError` for one that leads nowhere, `MissingExtraError`."""
     if url.startswith("hf://"):
         return Hub.parse(url)
-    if not is_url(url):
-        raise InputError(f"{url}: a URL of {', '.join(SCHEMES)} expected")
+    check_url(url)
     try:
         from obstore.exceptions import BaseError
         from obstore.store import from_url

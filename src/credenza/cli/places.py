@@ -47,7 +47,12 @@ def place(name: str, progress: Callable[[str], None] | None) -> Iterator[Place]:
 
 
 def _named(text: str) -> list[str]:
-    if os.path.lexists(text) or _SCHEME in text:
+    if os.path.lexists(text):
+        return [text]
+    if _SCHEME in text:
+        from credenza.fetching import check_url
+
+        check_url(text)
         return [text]
     if glob.has_magic(text):
         if found := sorted(glob.glob(text, recursive=True)):  # noqa: PTH207  Path.glob takes no absolute pattern
