@@ -29,11 +29,12 @@ class Gate:
     def exit_code(self, reports: Sequence[Report]) -> int:
         """1 where a finding fails, else 2 where something could not be read, else 0.
 
-        Reports of nothing at all are 2: no evidence is never a pass.
+        Where all reports of one examination looked at nothing, that is 2: no evidence is no pass.
         """
         if any(True for _ in self.failing(reports)):
             return FOUND
-        unread = not reports or any(r.unread or not r.covered for r in reports)
+        looked = {r.examination for r in reports if r.covered}
+        unread = not looked or any(r.unread or r.examination not in looked for r in reports)
         if self.strict:
             unread = unread or any(not file.checks for r in reports for file in r.files)
         return COULD_NOT if unread else NOTHING_AGAINST
