@@ -18,6 +18,10 @@ PAGE = (ROOT / "docs" / "scan-in-ci.md").read_text("utf-8")
 ACTION: Any = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
 (HOOK,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
 STEPS = ACTION["runs"]["steps"]
+SUFFIXES = (
+    "bin ckpt gguf h5 hdf5 joblib keras mar msgpack nemo npy npz onnx pb pickle pkl pt pt2 pth "
+    "safetensors skops tar tflite tgz zip"
+)
 
 
 def options(verb: str) -> set[str]:
@@ -54,38 +58,7 @@ def test_arguments_of_the_hook_are_options(args: str) -> None:
     assert {a for a in yaml.safe_load(args) if a.startswith("--")} <= options("scan")
 
 
-@pytest.mark.parametrize(
-    "suffix",
-    # fmt: off
-    [
-        "bin",
-        "ckpt",
-        "gguf",
-        "h5",
-        "hdf5",
-        "joblib",
-        "keras",
-        "mar",
-        "msgpack",
-        "nemo",
-        "npy",
-        "npz",
-        "onnx",
-        "pb",
-        "pickle",
-        "pkl",
-        "pt",
-        "pt2",
-        "pth",
-        "safetensors",
-        "skops",
-        "tar",
-        "tflite",
-        "tgz",
-        "zip",
-    ],
-    # fmt: on
-)
+@pytest.mark.parametrize("suffix", SUFFIXES.split())
 def test_the_hook_looks_at_files_of_models(suffix: str) -> None:
     assert re.search(HOOK["files"], f"models/a b/reader.{suffix}")
     assert re.search(HOOK["files"], f"READER.{suffix.upper()}")

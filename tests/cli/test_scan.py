@@ -238,3 +238,29 @@ def _on_a_terminal(command: list[str]) -> str:
         assert process.wait() == 0
     os.close(ours)
     return said.decode()
+
+
+def test_a_scan_starts_without_what_it_does_not_need(folder: Path) -> None:
+    written(folder, a_bin="x")
+    code = (
+        "import functools, sys, credenza.scan\n"
+        "from tests.cli.words import Words\n"
+        "for name in [n for n in sys.modules if n.startswith(('credenza', 'numpy'))]:\n"
+        "    del sys.modules[name]\n"
+        "import credenza.scan\n"
+        "from credenza.scan import scan\n"
+        "credenza.scan.scan = functools.partial(scan, rules=(Words(),), containers=())\n"
+        "from credenza.cli import main\n"
+        "sys.argv = ['credenza', 'scan', 'm']\n"
+        "try:\n    main()\nfinally:\n"
+        "    heavy = {'rich', 'numpy', 'torch', 'msgspec', 'credenza.report.blocks', 'obstore'}\n"
+        "    print(sorted(heavy & sys.modules.keys()), file=sys.stderr)\n"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": f"{root}/src:{root}:{os.environ.get('PYTHONPATH', '')}"},
+    )
+    assert (done.returncode, done.stderr) == (0, "[]\n")

@@ -80,3 +80,13 @@ def test_of_many_findings_it_says_how_many_there_are() -> None:
     rendered = text([many])
     assert "and 4,800 findings more" in rendered
     assert rendered.count("\n") < 1_500
+
+
+@pytest.mark.parametrize(("count", "folded"), [(20, False), (21, True), (10_000, True)])
+def test_of_many_reports_those_that_found_nothing_are_one_line(count: int, folded: bool) -> None:
+    reports = [replace(QUIET, subject=f"{i}.pkl") for i in range(count - 1)]
+    rendered = text([*reports, SCANNED])
+    said = f"{count - 1:,} reports more, on 0.pkl, 1.pkl, 2.pkl, …: No finding under these tests"
+    assert (said in rendered) == folded
+    assert "where     b.zip, x!data.pkl, byte 3" in rendered
+    assert rendered.count("\n") < 200

@@ -199,7 +199,7 @@ def test_a_suggestion_is_refused_until_a_person_completes_it_and_then_allows() -
     assert text.count(f'sha256 = "{DIGEST}"') == 2
 
 
-@given(st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(str.strip))
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip))
 def test_a_suggestion_speaks_of_any_name_and_evidence_and_of_no_other(name: str) -> None:
     mine = report(finding(found=name, file=name, member=name))
     text = suggest([mine], TODAY)

@@ -27,7 +27,7 @@ def check(
     html: Html = None,
     quiet: Quiet = False,
 ) -> None:
-    """Say what speaks against a model, without data: its seal, and what is in it."""
+    """Hold a model against its seal and scan it: one verdict."""
     from credenza.check import check
     from credenza.cli.places import folder
     from credenza.report import Gate

@@ -18,6 +18,7 @@ from credenza.report.words import (
 )
 
 _MOST_FINDINGS: Final = 200
+_MOST_QUIET: Final = 20
 _LONGEST: Final = 2_000
 """In characters: a name in an archive may have 65,535."""
 
@@ -37,18 +38,37 @@ def text(reports: Sequence[Report], *, width: int = 100, colour: bool = False) -
     """``reports`` as lines of at most ``width`` columns, worst finding first.
 
     With ``colour``, ANSI sequences for it are put in; no other control character but the line feed
-    is ever in the text, whatever the names in the reports hold. Of more than 200 findings, and of
-    many places that were not seen for one reason, it says how many there are; `json` holds all.
+    is ever in the text, whatever the names in the reports hold. Of more than 200 findings, of many
+    places that were not seen for one reason, and of more than 20 reports those that found nothing,
+    it says how many there are; `json` holds all.
     """
     page = _Page(width, colour=colour)
-    for i, report in enumerate(reports):
+    shown, folded = _folded(reports)
+    for i, report in enumerate(shown):
         if i:
             page.line()
         _report(page, report)
+    for sentence, subjects in folded.items():
+        page.line()
+        first = ", ".join(subjects[:3]) + (", …" if len(subjects) > 3 else "")
+        page.put("", f"{len(subjects):,} reports more, on {first}: {sentence}")
     if len(reports) > 1:
         page.line()
         page.put("in all     ", in_all(reports), _BOLD)
     return page.text()
+
+
+def _folded(reports: Sequence[Report]) -> tuple[list[Report], dict[str, list[str]]]:
+    """Those to show whole, and the subjects by verdict of those of many that have little to say."""
+    if len(reports) <= _MOST_QUIET:
+        return list(reports), {}
+    shown, folded = [], dict[str, list[str]]()
+    for report in reports:
+        if report.findings or report.unread or report.accepted:
+            shown.append(report)
+        else:
+            folded.setdefault(verdict(report), []).append(report.subject)
+    return shown, folded
 
 
 @final
