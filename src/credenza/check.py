@@ -60,8 +60,8 @@ def _unverified(model: Path) -> Report:
 
     try:
         signatures = read_bundle(model).seal.signatures
-    except UnsealedError:
-        return _report(model, "whether there is a seal", "who vouches for it: it has no seal")
+    except UnsealedError as e:
+        return _report(model, "whether there is a seal", f"who vouches for it: {e}")
     except RefusedError as e:
         return _report(model, "whether there is a seal", finding=_refused(str(e)))
     except InputError as e:

@@ -13,7 +13,7 @@ def test_check_without_a_seal_says_that_nobody_vouches(folder: Path, run: Run) -
     written(folder, a_bin="nothing")
     done = run("check", "m")
     assert done.code == 0
-    assert "who vouches for it: it has no seal" in done.out
+    assert "who vouches for it: m has no seal" in done.out
     written(folder, a_bin="high")
     assert run("check", "m").code == 1
 

@@ -147,6 +147,27 @@ def test_an_entry_that_matches_nothing_is_said() -> None:
     assert applied.notes == ("allow file: entry 1 matches nothing: scan.bomb in a/m.pkl",)
 
 
+@pytest.mark.parametrize(
+    ("file", "folder", "pattern", "allowed"),
+    [
+        ("a/m.pkl", "models", "models/a/m.pkl", True),
+        ("m.pkl", "models/a", "models/a/m.pkl", True),
+        ("m.pkl", "models/a", "m.pkl", True),
+        ("models/a/m.pkl", "", "models/a/m.pkl", True),
+        ("m.pkl", "models/b", "models/a/m.pkl", False),
+        ("m.pkl", "models/a", "a/m.pkl", False),
+    ],
+)
+def test_one_entry_holds_for_a_scan_of_the_folder_and_of_the_file(
+    file: str, folder: str, pattern: str, allowed: bool
+) -> None:
+    said = report(finding(file=file))
+    applied = apply([said], parse(entry(file=f'"{pattern}"')), TODAY, [folder])
+    assert (applied.reports[0].findings == ()) == allowed
+    suggested = suggest([said], TODAY, [folder])
+    assert f'file = "{folder}/{file}"'.replace('"/', '"') in suggested
+
+
 def test_what_was_not_read_cannot_be_allowed() -> None:
     unread = (Unread(where=Where(file="a/m.pkl"), why="it breaks off"),)
     broken = dataclasses.replace(report(finding()), unread=unread)

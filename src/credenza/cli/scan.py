@@ -65,12 +65,12 @@ def scan(
     digest = digest or outputs.digest or any(entry.sha256 for entry in allowances)
     reports, folders = _scanned(paths, digest=digest)
     if allow is not None:
-        reports = _allowed(reports, allowances, today)
+        reports = _allowed(reports, allowances, today, folders)
     if baseline is not None:
         from credenza.scan.allowing import without_known
 
         reports = without_known(reports, known)
-    instead = _suggestion(reports, today) if suggest_allow else ""
+    instead = _suggestion(reports, today, folders) if suggest_allow else ""
     outputs.conclude(reports, Gate(fail_on=fail_on, strict=strict), folders, instead)
 
 
@@ -119,17 +119,17 @@ def _known(file: Path | None) -> dict[str, int]:
 
 
 def _allowed(
-    reports: Sequence[Report], allowances: Allowances, today: dt.date
+    reports: Sequence[Report], allowances: Allowances, today: dt.date, folders: Sequence[str]
 ) -> tuple[Report, ...]:
     from credenza.scan.allowing import apply
 
-    applied = apply(reports, allowances, today)
+    applied = apply(reports, allowances, today, folders)
     for said in applied.notes:
         note(said)
     return applied.reports
 
 
-def _suggestion(reports: Sequence[Report], today: dt.date) -> str:
+def _suggestion(reports: Sequence[Report], today: dt.date, folders: Sequence[str]) -> str:
     from credenza.scan.allowing import suggest
 
-    return suggest(reports, today)
+    return suggest(reports, today, folders)

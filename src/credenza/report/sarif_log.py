@@ -49,9 +49,9 @@ def sarif(reports: Sequence[Report], *, folders: Sequence[str] | None = None) ->
 
     ``folders`` are, for each report, the folder that its files lie in, relative to the source root
     and with ``/``, so that a result stands at its file; else all lie in the root. A rule's text is
-    the catalogue's, whatever was found. Accepted findings are suppressed results. What was not read
-    is a notification, and the invocation was no success then. Of more than 25,000 results the worst
-    are kept, and a notification says how many were not.
+    the catalogue's, whatever was found; its number is that of the worst result. Accepted findings
+    are suppressed results. What was not read is a notification, and the invocation was no success
+    then. Of more than 25,000 results the worst are kept, and a notification says how many were not.
 
     Raises `InputError` where there is not one folder a report.
     """

@@ -9,6 +9,7 @@ import datetime as dt
 import fnmatch
 import functools
 import glob
+import posixpath
 import re
 import tomllib
 from collections import Counter
@@ -35,8 +36,9 @@ _SUGGESTED: Final = dt.timedelta(days=90)
 class Allowance:
     """One entry of an allow file: which findings, of which file, who answers for it, until when.
 
-    ``found`` is a finding's evidence, letter for letter; ``file`` may be a pattern. It has expired
-    from the day ``expires`` on. ``sha256`` is empty where any file of that name is meant.
+    ``found`` is a finding's evidence, letter for letter; ``file`` may be a pattern, of the file in
+    what was scanned or of the file with the way there before it. It has expired from the day
+    ``expires`` on. ``sha256`` is empty where any file of that name is meant.
     """
 
     rule: str
@@ -47,13 +49,14 @@ class Allowance:
     expires: dt.date
     sha256: str = ""
 
-    def speaks_of(self, finding: Finding) -> bool:
-        """Whether it has the finding's rule, place and evidence."""
+    def speaks_of(self, finding: Finding, folder: str = "") -> bool:
+        """Whether it has the finding's rule, place and evidence; its file lies in ``folder``."""
         if (self.rule, self.found) != (finding.rule, _evidence(finding)):
             return False
         file, bang, member = self.file.partition("!")
         place = finding.where
-        return _matches(place.file or "", file) and (
+        names = {place.file or "", posixpath.join(folder, place.file or "")}
+        return any(_matches(name, file) for name in names) and (
             not bang or _matches(place.member or "", member)
         )
 
@@ -95,23 +98,36 @@ def parse(data: bytes) -> Allowances:
     return tuple(_entry(number, entry) for number, entry in enumerate(entries, 1))
 
 
-def apply(reports: Sequence[Report], allowances: Allowances, today: dt.date) -> Applied:
+def apply(
+    reports: Sequence[Report],
+    allowances: Allowances,
+    today: dt.date,
+    folders: Sequence[str] | None = None,
+) -> Applied:
     """``reports`` with every finding that an entry holds for among those ``accepted``.
 
-    Where an entry matches and does not hold, or matches nothing, a note says so.
+    ``folders`` are, for each report, where its files lie, as `credenza.report.sarif` takes them;
+    an entry may name a file with its folder or without, so that it holds for a scan of the whole
+    folder and of the one file. Where an entry matches and does not hold, or matches nothing, a note
+    says so.
     """
     use = _Use(allowances, today)
-    applied = tuple(use.on(report) for report in reports)
+    places = zip(folders or [""] * len(reports), reports, strict=True)
+    applied = tuple(use.on(report, folder) for folder, report in places)
     return Applied(applied, tuple(use.notes()))
 
 
-def suggest(reports: Sequence[Report], today: dt.date) -> str:
-    """An allow file with an entry for each finding that counts; a person has to complete it."""
+def suggest(reports: Sequence[Report], today: dt.date, folders: Sequence[str] | None = None) -> str:
+    """An allow file with an entry for each finding that counts; a person has to complete it.
+
+    ``folders`` are as for `apply`.
+    """
     once: dict[str, None] = {}
-    for report in reports:
+    for folder, report in zip(folders or [""] * len(reports), reports, strict=True):
         digests = _digests(report)
         for finding in report.findings:
-            once[_suggested(finding, digests.get(finding.where.file or "", ""), today)] = None
+            sha256 = digests.get(finding.where.file or "", "")
+            once[_suggested(finding, folder, sha256, today)] = None
     return "\n".join(["version = 1\n", *once])
 
 
@@ -167,11 +183,12 @@ class _Use:
         for number, entry in enumerate(allowances, 1):
             self._by.setdefault((entry.rule, entry.found), []).append((number, entry))
 
-    def on(self, report: Report) -> Report:
+    def on(self, report: Report, folder: str) -> Report:
         digests = _digests(report)
         counted, accepted = [], list(report.accepted)
         for finding in report.findings:
-            entry = self._for(finding, digests.get(finding.where.file or "", ""))
+            sha256 = digests.get(finding.where.file or "", "")
+            entry = self._for(finding, folder, sha256)
             if entry is None:
                 counted.append(finding)
             else:
@@ -184,9 +201,9 @@ class _Use:
             if number not in self._matched:
                 yield f"allow file: entry {number} matches nothing: {entry.rule} in {entry.file}"
 
-    def _for(self, finding: Finding, sha256: str) -> Allowance | None:
+    def _for(self, finding: Finding, folder: str, sha256: str) -> Allowance | None:
         for number, entry in self._by.get((finding.rule, _evidence(finding)), ()):
-            if not entry.speaks_of(finding):
+            if not entry.speaks_of(finding, folder):
                 continue
             self._matched.add(number)
             why = entry.refuses(sha256, self._today)
@@ -258,8 +275,9 @@ def _passing(places: set[int], wanted: Sequence[str]) -> set[int]:
     return reached
 
 
-def _suggested(finding: Finding, sha256: str, today: dt.date) -> str:
-    place = glob.escape(finding.where.file or "").replace("!", "?")
+def _suggested(finding: Finding, folder: str, sha256: str, today: dt.date) -> str:
+    file = posixpath.join(folder, finding.where.file or "")
+    place = glob.escape(file).replace("!", "?")
     if finding.where.member:
         place += f"!{glob.escape(finding.where.member)}"
     lines = [
