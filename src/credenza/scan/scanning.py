@@ -84,7 +84,7 @@ class _Scanned:
             yield f"files by content: {kinds}"
         checks = sorted({check for f in self.files for check in f.checks})
         if checks:
-            yield f"looked at by: {', '.join(checks)}"
+            yield f"checks: {', '.join(checks)}"
 
     def uncovered(self) -> Iterator[str]:
         yield from (str(u) for u in dict.fromkeys(self.unread))
