@@ -60,3 +60,5 @@ def test_a_file_that_nobody_looked_at_is_unread_when_strict(
     report = dataclasses.replace(LOOKED, files=files)
     assert Gate().exit_code([report]) == 0
     assert Gate(strict=True).exit_code([report]) == strict
+    other = dataclasses.replace(report, files=(Examined(path="a", size=1, checks=("weights",)),))
+    assert Gate(strict=True).exit_code([report, other]) == 0

@@ -35,6 +35,12 @@ class Gate:
             return FOUND
         looked = {r.examination for r in reports if r.covered}
         unread = not looked or any(r.unread or r.examination not in looked for r in reports)
-        if self.strict:
-            unread = unread or any(not file.checks for r in reports for file in r.files)
+        unread = unread or (self.strict and bool(_unknown(reports)))
         return COULD_NOT if unread else NOTHING_AGAINST
+
+
+def _unknown(reports: Sequence[Report]) -> set[tuple[str, str]]:
+    """The files that no examination looked at, by subject and path."""
+    every = [(r.subject, file) for r in reports for file in r.files]
+    known = {(subject, file.path) for subject, file in every if file.checks}
+    return {(subject, file.path) for subject, file in every} - known

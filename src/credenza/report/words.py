@@ -28,7 +28,7 @@ def in_all(reports: Sequence[Report]) -> str:
     """The sentence that sums several reports up."""
     worst = max((r.worst for r in reports if r.worst is not None), default=None)
     findings = _counted(sum(len(r.findings) for r in reports), "finding")
-    files = sum(len(r.files) for r in reports)
+    files = len({(r.subject, file.path) for r in reports for file in r.files})
     shown = f", {_counted(files, 'file')}" if files else ""
     said = f"{len(reports):,} reports{shown}: {findings}"
     said += "" if worst is None else f", worst: {worst.value}"
