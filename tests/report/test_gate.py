@@ -44,19 +44,23 @@ def test_what_is_accepted_does_not_fail() -> None:
 
 def test_no_evidence_is_no_pass() -> None:
     nothing = Report(examination="scan", subject="readme", covered=())
+    unknown = dataclasses.replace(nothing, files=(Examined(path="readme", size=1),))
     seal = Report(examination="verify", subject="readme", covered=("a seal",))
+    weights = dataclasses.replace(nothing, examination="weights")
     assert Gate().exit_code([]) == 2
     assert Gate().exit_code([nothing]) == 2
-    assert Gate().exit_code([seal, nothing]) == 2
-    assert Gate().exit_code([LOOKED, nothing]) == 0  # a page among models
-    assert Gate(strict=True).exit_code([LOOKED, nothing]) == 0
+    assert Gate().exit_code([seal, unknown]) == 2
+    assert Gate().exit_code([LOOKED, weights]) == 0  # a model without weights of its own
+    known = dataclasses.replace(LOOKED, files=(Examined(path="m", size=1, checks=("calls",)),))
+    assert Gate().exit_code([known, unknown]) == 0  # a page among models
+    assert Gate(strict=True).exit_code([known, unknown]) == 2
 
 
 @pytest.mark.parametrize(("checks", "strict"), [(("calls",), 0), ((), 2)])
 def test_a_file_that_nobody_looked_at_is_unread_when_strict(
     checks: tuple[str, ...], strict: int
 ) -> None:
-    files = (Examined(path="a", size=1, checks=checks),)
+    files = (Examined(path="a", size=1, checks=checks), Examined(path="b", size=1, checks=("x",)))
     report = dataclasses.replace(LOOKED, files=files)
     assert Gate().exit_code([report]) == 0
     assert Gate(strict=True).exit_code([report]) == strict

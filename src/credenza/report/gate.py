@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 from credenza.findings import Finding, Report, Severity
 
@@ -29,18 +29,24 @@ class Gate:
     def exit_code(self, reports: Sequence[Report]) -> int:
         """1 where a finding fails, else 2 where something could not be read, else 0.
 
-        Where all reports of one examination looked at nothing, that is 2: no evidence is no pass.
+        Where no file that was shown was looked at, or nothing is covered, that is 2 as well: no
+        evidence is no pass.
         """
         if any(True for _ in self.failing(reports)):
             return FOUND
-        looked = {r.examination for r in reports if r.covered}
-        unread = not looked or any(r.unread or r.examination not in looked for r in reports)
-        unread = unread or (self.strict and bool(_unknown(reports)))
-        return COULD_NOT if unread else NOTHING_AGAINST
+        shown, looked_at = _files(reports)
+        if any(r.unread for r in reports) or not any(r.covered for r in reports):
+            return COULD_NOT
+        if shown and not looked_at:
+            return COULD_NOT
+        return COULD_NOT if self.strict and shown - looked_at else NOTHING_AGAINST
 
 
-def _unknown(reports: Sequence[Report]) -> set[tuple[str, str]]:
-    """The files that no examination looked at, by subject and path."""
+_Files: TypeAlias = set[tuple[str, str]]
+
+
+def _files(reports: Sequence[Report]) -> tuple[_Files, _Files]:
+    """Every file that was shown, by subject and path, and those that some examination looked at."""
     every = [(r.subject, file) for r in reports for file in r.files]
-    known = {(subject, file.path) for subject, file in every if file.checks}
-    return {(subject, file.path) for subject, file in every} - known
+    shown = {(subject, file.path) for subject, file in every}
+    return shown, {(subject, file.path) for subject, file in every if file.checks}
