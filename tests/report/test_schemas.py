@@ -107,12 +107,19 @@ def test_the_bill_of_materials_is_what_its_schema_says(reports: Sequence[Report]
     bom_schema().validate(loads(data))
 
 
-@pytest.mark.parametrize("path", [["runs", 0, "results", 0, "level"], ["runs", 0, "tool"]])
+@pytest.mark.parametrize(
+    "path",
+    [
+        ["runs", 0, "results", 0, "level"],
+        ["runs", 0, "tool"],
+        ["runs", 0, "tool", "driver", "rules", 0, "helpUri"],
+    ],
+)
 def test_the_schema_of_sarif_refuses_what_is_wrong(path: list[Any]) -> None:
     document = at = loads(sarif([SCANNED]))
     for step in path[:-1]:
         at = at[step]
-    at[path[-1]] = "wrong"
+    at[path[-1]] = "not right"
     with pytest.raises(ValidationError):
         sarif_schema().validate(document)
 
