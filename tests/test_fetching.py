@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import stat
 from collections.abc import Iterable
@@ -192,3 +193,12 @@ def test_other_urls_are_refused(url: str) -> None:
 def test_a_bucket_is_found_by_its_url() -> None:
     assert isinstance(source("s3://bucket/models/reader"), Stored)
     assert isinstance(source("gs://bucket"), Stored)
+
+
+def test_the_hubs_client_takes_what_the_fake_one_takes() -> None:
+    hub = pytest.importorskip("huggingface_hub").HfApi
+    for name in ("model_info", "hf_hub_download"):
+        fake = inspect.signature(getattr(FakeHub, name)).parameters
+        real = inspect.signature(getattr(hub, name)).parameters
+        by_name = {p for p, given in fake.items() if given.kind is given.KEYWORD_ONLY}
+        assert by_name <= real.keys(), name
