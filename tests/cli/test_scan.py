@@ -211,7 +211,7 @@ def test_progress_is_on_stderr_of_a_terminal_only(folder: Path) -> None:
         "from credenza.scan import scan\n"
         "class Slow:\n"
         "    name = 'slow'\n"
-        "    def claims(self, piece): time.sleep(0.8); return True\n"
+        "    def claims(self, piece): time.sleep(0.6); return True\n"
         "    def examine(self, piece): return iter(())\n"
         "credenza.scan.scan = functools.partial(scan, rules=(Slow(),), containers=())\n"
         "from credenza.cli import main\n"
