@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "credenza needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev -e '.[demo,encrypt,gguf,kms,lz4,objectstore,onnx,pkcs11,pq,sigstore,torch]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev -e '.[demo,encrypt,gguf,hub,kms,lz4,objectstore,onnx,pkcs11,pq,sigstore,torch]'
 	touch $(READY)
 
 bench: $(READY)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from credenza.admit import admit as admit
     from credenza.artifact import open as open  # noqa: A004  `credenza.open` is what a caller writes
     from credenza.audit import audit as audit
+    from credenza.check import check as check
     from credenza.diff import diff as diff
     from credenza.probe import probe as probe
     from credenza.scan import scan as scan
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS = frozenset({"admit", "attack", "audit", "diff", "guard", "ledger", "probe", "scan", "seal"})
+_ROOMS = frozenset(
+    {"admit", "attack", "audit", "check", "diff", "guard", "ledger", "probe", "scan", "seal"}
+)
 _FUNCTIONS = {
     "open": "artifact",
     "load": "seal",

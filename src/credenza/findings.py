@@ -189,12 +189,24 @@ class Examined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A finding that does not count, since somebody answers for it; ``why`` says who, or what."""
+
+    finding: Finding
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.finding}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What one examination found.
 
     ``covered`` says what was looked at and ``uncovered`` what could not be, with the reason: a
     report without findings means "no evidence under these tests", never "clean". ``files`` are
     those that were shown, and ``unread`` what of them could not be read, where it looks at files.
+    ``accepted`` are findings that were made and do not count, each with who answers for it.
     ``root`` is the subject's model root in hex, where the subject is a model with a seal.
     """
 
@@ -207,6 +219,7 @@ class Report:
     pictures: tuple[Picture, ...] = ()
     files: tuple[Examined, ...] = ()
     unread: tuple[Unread, ...] = ()
+    accepted: tuple[Accepted, ...] = ()
     root: str = ""
 
     @property

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import re
 from html.parser import HTMLParser
@@ -8,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from credenza.errors import InputError
+from credenza.findings import Examined
 from credenza.report import (
     Bars,
     Beside,
@@ -27,6 +29,7 @@ from credenza.report import (
 )
 
 from .samples import BAD, COLOUR, GREY, HOSTILE, QUIET, hostile
+from .test_schemas import SCANNED
 
 _VOID = {"meta", "img", "rect"}
 _ALLOWED = {
@@ -179,3 +182,27 @@ def test_ragged_rows_are_refused() -> None:
         Bars(caption="", series=("a", "b"), rows=(("x", (1.0,)),))
     with pytest.raises(InputError, match="1 by 2 counts"):
         Matrix(caption="", rows=("a",), columns=("a", "b"), counts=((1,),))
+
+
+def test_a_scan_shows_its_files_what_was_not_read_and_what_is_accepted() -> None:
+    page = Findings(SCANNED).html()
+    read(page)
+
+    assert "<summary>2 files</summary>" in page
+    assert "0a" * 32 in page
+    assert "<h4>Unread</h4><ul><li>c.pkl: it breaks off</li></ul>" in page
+    assert "<h4>Not looked at</h4><ul><li>d.xyz: no format that is known here</li></ul>" in page
+    assert "found four): allowed by Ada</li>" in page
+
+
+def test_a_page_on_many_files_and_findings_is_light() -> None:
+    files = tuple(Examined(path=f"{i}.xyz", size=i) for i in range(10_000))
+    lines = tuple(f"{f.path}: no format that is known here" for f in files)
+    many = SCANNED.findings[:1] * 10_000
+    scan = dataclasses.replace(SCANNED, files=files, uncovered=lines, findings=many)
+    page = html([scan])
+    read(page)
+
+    assert len(page) < 1_000_000
+    assert "and 9,500 files more" in page
+    assert "and 9,500 findings more" in page

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from credenza.findings import Report
 from credenza.report import text
 
 from .samples import BAD, QUIET, hostile
+from .test_schemas import SCANNED
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -48,3 +51,42 @@ def test_colour_adds_colour_and_nothing_else() -> None:
 
     assert "\x1b[" in coloured
     assert _COLOUR.sub("", coloured) == text([BAD, hostile()])
+
+
+def test_what_could_not_be_read_and_what_is_accepted_have_lines_of_their_own() -> None:
+    lines = text([SCANNED], width=200).splitlines()
+
+    assert lines[1] == "3 findings, worst: critical; 1 unread; 1 not looked at; 1 accepted"
+    assert "where     b.zip, x!data.pkl, byte 3" in lines
+    assert "unread     c.pkl: it breaks off" in lines
+    assert "not seen   d.xyz: no format that is known here" in lines
+    assert any(line.endswith("found four): allowed by Ada") for line in lines)
+
+
+def test_several_reports_end_with_one_sentence() -> None:
+    last = text([SCANNED, QUIET]).splitlines()[-1]
+    assert last == "in all     2 reports, 2 files: 3 findings, worst: critical; 1 unread"
+
+
+def test_a_name_of_a_million_characters_is_cut_and_quick() -> None:
+    long = Report(examination="scan", subject="m" * 1_000_000, covered=("x" * 1_000_000,))
+    rendered = text([long, hostile()])
+    assert len(rendered) < 10_000
+    assert "m…" in rendered.replace("\n", "")
+
+
+def test_of_many_findings_it_says_how_many_there_are() -> None:
+    many = replace(SCANNED, findings=SCANNED.findings[:1] * 5_000)
+    rendered = text([many])
+    assert "and 4,800 findings more" in rendered
+    assert rendered.count("\n") < 1_500
+
+
+@pytest.mark.parametrize(("count", "folded"), [(20, False), (21, True), (10_000, True)])
+def test_of_many_reports_those_that_found_nothing_are_one_line(count: int, folded: bool) -> None:
+    reports = [replace(QUIET, subject=f"{i}.pkl") for i in range(count - 1)]
+    rendered = text([*reports, SCANNED])
+    said = f"{count - 1:,} reports more, on 0.pkl, 1.pkl, 2.pkl, …: No finding under these tests"
+    assert (said in rendered) == folded
+    assert "where     b.zip, x!data.pkl, byte 3" in rendered
+    assert rendered.count("\n") < 200

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from credenza.findings import Report
 from credenza.report import html, plain, text, verdict
+from credenza.report.words import shortened
 
 from .samples import BAD, QUIET
 
@@ -34,3 +35,19 @@ def test_no_rendering_calls_a_model_clean_or_safe() -> None:
     for rendered in (text([QUIET]), html([QUIET]).partition("<body>")[2]):
         assert "No finding under these tests" in rendered
         assert not {"clean", "safe", "secure", "ok"} & set(rendered.lower().split())
+
+
+def test_many_lines_of_one_reason_are_one() -> None:
+    lines = [f"{i}.xyz: unknown" for i in range(30)] + ["a: b: torn", "c: torn"]
+    assert shortened(lines) == [
+        "30 places, 0.xyz, 1.xyz, 2.xyz, …: unknown",
+        "a: b: torn",
+        "c: torn",
+    ]
+
+
+def test_few_lines_are_as_they_are_and_many_reasons_are_cut() -> None:
+    few = [f"{i}: why" for i in range(20)]
+    assert shortened(few) == few
+    many = [f"{i}: why {i}" for i in range(2_000)]
+    assert shortened(many) == [*many[:20], "and 1,980 more"]

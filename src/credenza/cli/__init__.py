@@ -19,6 +19,8 @@ from credenza.errors import CredenzaError, RefusedError
 VERBS: Final = {
     "demo": "demo",
     "keys": "keys",
+    "check": "check",
+    "scan": "scan",
     "artifact": "artifact",
     "seal": "seal",
     "verify": "verify",

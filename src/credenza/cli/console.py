@@ -198,8 +198,7 @@ def conclude(reports: Sequence[Report], *, as_json: bool, html: Path | None = No
     if as_json:
         sys.stdout.buffer.write(report.json(reports))
     else:
-        colour = sys.stdout.isatty()
-        typer.echo(report.text(reports, width=_width(), colour=colour), nl=False)
+        typer.echo(report.text(reports, width=width(), colour=colour()), nl=False)
     sys.stdout.flush()
     if any(r.worst is not None and r.worst > Severity.NOTE for r in reports):
         raise typer.Exit(1)
@@ -232,7 +231,55 @@ def reading(label: str, total: int) -> Iterator[Callable[[int], None] | None]:
 _WORTH_A_BAR = 512 * 2**20  # bytes that take about a second to read and hash
 
 
-def _width() -> int:
+@contextlib.contextmanager
+def looking(label: str) -> Iterator[Callable[[str], None] | None]:
+    """How many files were looked at, on stderr, once it takes over a second, between terminals."""
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        yield None
+        return
+    import time
+
+    with contextlib.ExitStack() as shown:
+        count, began = 0, time.monotonic()
+        show: Callable[[int, str], None] | None = None
+
+        def looked(path: str) -> None:
+            nonlocal count, show
+            count += 1
+            if show is None and time.monotonic() - began > 1:
+                show = shown.enter_context(_counting(label))
+            if show is not None:
+                show(count, path)
+
+        yield looked
+
+
+@contextlib.contextmanager
+def _counting(label: str) -> Iterator[Callable[[int, str], None]]:
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    counted = TextColumn("{task.completed:,.0f} files  {task.fields[path]}", markup=False)
+    columns = (SpinnerColumn(), label, counted, TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(label, total=None, path="")
+        yield lambda count, path: progress.update(task, completed=count, path=plain(path)[-60:])
+
+
+def note(said: str) -> None:
+    """A line on stderr that is no error."""
+    typer.echo(f"credenza: note: {plain(said)}", err=True)
+
+
+def colour() -> bool:
+    """Whether stdout shows colour (https://no-color.org)."""
+    import os
+
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def width() -> int:
+    """How many columns a line of a report may have."""
     import shutil
 
     return min(shutil.get_terminal_size((100, 24)).columns, 120)

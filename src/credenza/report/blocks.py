@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 from credenza.catalogue import rule
 from credenza.errors import InputError
-from credenza.findings import Figure, Finding, Picture, Report, plain
+from credenza.findings import Examined, Figure, Finding, Picture, Report, plain
 from credenza.report.interface import Block
 from credenza.report.pixels import data_uri
-from credenza.report.words import NOTHING, NOTHING_KNOWN, verdict
+from credenza.report.words import NOTHING, NOTHING_KNOWN, not_seen, shortened, verdict
 
 _SMALL = 64  # pixels; a picture narrower than this is shown enlarged, its pixels kept square
+_MOST = 500  # findings or files; a browser gets slow with many thousands
 _HEAT = 0.72  # opacity of the fullest cell, at which ink on it still has a contrast of 4.5 to 1
 
 
@@ -248,7 +250,11 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """A report: its verdict, its findings worst first, and what was and was not looked at."""
+    """A report: its verdict, its findings worst first, and what was and was not looked at.
+
+    Of more than 500 findings or files it says how many more there are, and of many places that
+    were not seen for one reason, so that a page on 10,000 files stays light.
+    """
 
     report: Report
 
@@ -260,12 +266,24 @@ class Findings:
         sentence = safe(f"{report.examination}: {verdict(report)}")
         return (
             f'<p class="verdict {tone}">{sentence}</p>{root}'
-            + "".join(_finding(f) for f in findings)
+            + "".join(_finding(f) for f in findings[:_MOST])
+            + _more(len(findings), "findings")
             + _pictures(report.pictures)
             + _figures(report.figures)
-            + '<div class="coverage">'
+            + self._coverage()
+            + _files(report.files)
+        )
+
+    def _coverage(self) -> str:
+        report, seen = self.report, not_seen(self.report)
+        accepted = shortened(map(str, report.accepted))
+        unread = shortened(map(str, report.unread))
+        return (
+            '<div class="coverage">'
             + _listed("Looked at", report.covered or (NOTHING,))
-            + _listed("Not looked at", report.uncovered or (NOTHING_KNOWN,))
+            + (_listed("Unread", unread) if unread else "")
+            + _listed("Not looked at", shortened(seen) or (NOTHING_KNOWN,))
+            + (_listed("Accepted", accepted) if accepted else "")
             + "</div>"
         )
 
@@ -293,6 +311,27 @@ def _finding(finding: Finding) -> str:
         + f'<p class="remedy">{safe(finding.remedy)}</p>'
         f"<details><summary>{safe(known.title)}</summary><p>{safe(known.meaning)}</p>"
         f'<p class="references">{safe(references)}</p></details></article>'
+    )
+
+
+def _more(count: int, what: str) -> str:
+    return f"<p>and {count - _MOST:,} {what} more</p>" if count > _MOST else ""
+
+
+def _files(files: tuple[Examined, ...]) -> str:
+    if not files:
+        return ""
+    table = Table(
+        columns=("file", "bytes", "what it is", "looked at by", "SHA-256"),
+        rows=tuple(
+            (f.path, f"{f.size:,}", f.format or "not known", ", ".join(f.checks), f.sha256)
+            for f in files[:_MOST]
+        ),
+        numbers=(1,),
+    )
+    return (
+        f"<details><summary>{len(files):,} files</summary>{table.html()}"
+        f"{_more(len(files), 'files')}</details>"
     )
 
 
@@ -332,6 +371,6 @@ def _interval(figure: Figure) -> str:
     return f"{figure.low:.4g} to {figure.high:.4g}"
 
 
-def _listed(title: str, items: tuple[str, ...]) -> str:
+def _listed(title: str, items: Sequence[str]) -> str:
     listed = "".join(f"<li>{safe(i)}</li>" for i in items)
     return f"<div><h4>{title}</h4><ul>{listed}</ul></div>"

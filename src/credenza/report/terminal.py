@@ -2,70 +2,136 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
-
-from rich.console import Console
-from rich.text import Text
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, final
 
 from credenza.catalogue import rule
 from credenza.findings import Finding, Report, Severity, plain
-from credenza.report.words import NOTHING, NOTHING_KNOWN, verdict
+from credenza.report.words import (
+    NOTHING,
+    NOTHING_KNOWN,
+    in_all,
+    not_seen,
+    shortened,
+    verdict,
+)
 
-_STYLES = {
-    Severity.NOTE: "dim",
-    Severity.LOW: "cyan",
-    Severity.MEDIUM: "yellow",
-    Severity.HIGH: "red",
-    Severity.CRITICAL: "bold red",
+_MOST_FINDINGS: Final = 200
+_MOST_QUIET: Final = 20
+_LONGEST: Final = 2_000
+"""In characters: a name in an archive may have 65,535."""
+
+_BOLD: Final = "1"
+_DIM: Final = "2"
+_STYLES: Final = {
+    Severity.NOTE: _DIM,
+    Severity.LOW: "36",
+    Severity.MEDIUM: "33",
+    Severity.HIGH: "31",
+    Severity.CRITICAL: "1;31",
 }
+"""Select Graphic Rendition parameters (ECMA-48, 8.3.117)."""
 
 
 def text(reports: Sequence[Report], *, width: int = 100, colour: bool = False) -> str:
     """``reports`` as lines of at most ``width`` columns, worst finding first.
 
     With ``colour``, ANSI sequences for it are put in; no other control character but the line feed
-    is ever in the text, whatever the names in the reports hold.
+    is ever in the text, whatever the names in the reports hold. Of more than 200 findings, of many
+    places that were not seen for one reason, and of more than 20 reports those that found nothing,
+    it says how many there are; `json` holds all.
     """
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        no_color=not colour,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        legacy_windows=False,
-    )
-    for i, report in enumerate(reports):
+    page = _Page(width, colour=colour)
+    shown, folded = _folded(reports)
+    for i, report in enumerate(shown):
         if i:
-            console.print()
-        _print_report(console, report)
-    return out.getvalue()
+            page.line()
+        _report(page, report)
+    for sentence, subjects in folded.items():
+        page.line()
+        first = ", ".join(subjects[:3]) + (", …" if len(subjects) > 3 else "")
+        page.put("", f"{len(subjects):,} reports more, on {first}: {sentence}")
+    if len(reports) > 1:
+        page.line()
+        page.put("in all     ", in_all(reports), _BOLD)
+    return page.text()
 
 
-def _print_report(console: Console, report: Report) -> None:
-    style = "dim" if report.worst is None else _STYLES[report.worst]
-    title = Text(f"{plain(report.examination)}  {plain(report.subject)}", style="bold")
-    console.print(title)
+def _folded(reports: Sequence[Report]) -> tuple[list[Report], dict[str, list[str]]]:
+    """Those to show whole, and the subjects by verdict of those of many that have little to say."""
+    if len(reports) <= _MOST_QUIET:
+        return list(reports), {}
+    shown, folded = [], dict[str, list[str]]()
+    for report in reports:
+        if report.findings or report.unread or report.accepted:
+            shown.append(report)
+        else:
+            folded.setdefault(verdict(report), []).append(report.subject)
+    return shown, folded
+
+
+@final
+class _Page:
+    """Lines so far."""
+
+    def __init__(self, width: int, *, colour: bool) -> None:
+        self._width = width
+        self._colour = colour
+        self._lines: list[str] = []
+
+    def line(self) -> None:
+        self._lines.append("")
+
+    def put(self, name: str, body: str, style: str = "", *, named: str = _DIM) -> None:
+        """A line under its name; what wraps hangs under its own start."""
+        for i, part in enumerate(self._wrapped(body, max(self._width - len(name), 20))):
+            label = name if i == 0 else " " * len(name)
+            self._lines.append((self._in(named, label) + self._in(style, part)).rstrip())
+
+    def text(self) -> str:
+        return "".join(f"{line}\n" for line in self._lines)
+
+    def _in(self, style: str, part: str) -> str:
+        return f"\x1b[{style}m{part}\x1b[0m" if self._colour and style and part.strip() else part
+
+    @staticmethod
+    def _wrapped(body: str, width: int) -> list[str]:
+        said = plain(body[:_LONGEST]) + ("…" if len(body) > _LONGEST else "")
+        return textwrap.wrap(said, width, break_on_hyphens=False) or [""]
+
+
+def _report(page: _Page, report: Report) -> None:
+    page.put("", f"{report.examination}  {report.subject}", _BOLD)
     if report.root:
-        console.print(Text(f"root {plain(report.root)}", style="dim"))
-    console.print(Text(verdict(report), style=style))
-    for finding in sorted(report.findings, key=lambda f: -f.severity.rank):
-        console.print()
-        _print_finding(console, finding)
-    console.print()
-    _print_lines(console, "figure     ", [str(f) for f in report.figures])
-    _print_lines(console, "looked at  ", report.covered or (NOTHING,))
-    _print_lines(console, "not seen   ", report.uncovered or (NOTHING_KNOWN,))
+        page.put("", f"root {report.root}", _DIM)
+    page.put("", verdict(report), _DIM if report.worst is None else _STYLES[report.worst])
+    findings = sorted(report.findings, key=lambda f: -f.severity.rank)
+    for finding in findings[:_MOST_FINDINGS]:
+        page.line()
+        _finding(page, finding)
+    if (more := len(findings) - _MOST_FINDINGS) > 0:
+        page.line()
+        page.put("", f"and {more:,} findings more")
+    page.line()
+    for name, lines in _listings(report):
+        for line in lines:
+            page.put(name, line)
 
 
-def _print_finding(console: Console, finding: Finding) -> None:
-    head = Text(f"{finding.severity.value:<8}  ", style=_STYLES[finding.severity])
-    head.append(plain(finding.what), style="bold")
-    console.print(head)
+def _listings(report: Report) -> Iterator[tuple[str, Iterable[str]]]:
+    yield "figure     ", map(str, report.figures)
+    yield "accepted   ", shortened(map(str, report.accepted))
+    yield "looked at  ", report.covered or (NOTHING,)
+    yield "unread     ", shortened(map(str, report.unread))
+    if seen := not_seen(report):
+        yield "not seen   ", shortened(seen)
+    elif not report.unread:
+        yield "not seen   ", (NOTHING_KNOWN,)
+
+
+def _finding(page: _Page, finding: Finding) -> None:
+    page.put(f"{finding.severity.value:<8}  ", finding.what, _BOLD, named=_STYLES[finding.severity])
     lines = [
         ("where", str(finding.where)),
         ("expected", finding.expected),
@@ -77,15 +143,4 @@ def _print_finding(console: Console, finding: Finding) -> None:
     ]
     for name, line in lines:
         if line:
-            _print_lines(console, f"{name:<10}", (line,))
-
-
-def _print_lines(console: Console, name: str, lines: Sequence[str]) -> None:
-    """Each line under its name; what wraps hangs under its own start."""
-    for line in lines:
-        body = Text(plain(line))
-        wrapped = body.wrap(console, max(console.width - len(name), 20))
-        for i, part in enumerate(wrapped):
-            part.rstrip()
-            label = Text(name if i == 0 else " " * len(name), style="dim")
-            console.print(label.append_text(part), soft_wrap=True)
+            page.put(f"{name:<10}", line)

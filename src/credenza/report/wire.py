@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from importlib import resources
 from json import dumps
 from typing import Any
 
@@ -26,7 +27,7 @@ def json(reports: Sequence[Report], *, pictures: bool = True) -> bytes:
     ``rules`` holds what the catalogue says of each rule that is used. All that is not ASCII is
     escaped, so that no name in it can steer a terminal.
     """
-    used = sorted({f.rule for report in reports for f in report.findings})
+    used = sorted({f.rule for report in reports for f in every_finding(report)})
     document = {
         "schema_version": SCHEMA_VERSION,
         "tool": "credenza",
@@ -38,11 +39,26 @@ def json(reports: Sequence[Report], *, pictures: bool = True) -> bytes:
     return dumps(_finite(document), indent=1, allow_nan=False).encode() + b"\n"
 
 
+def schema() -> bytes:
+    """The JSON Schema (draft 2020-12) of what `json` writes."""
+    return (resources.files(__package__) / "report.schema.json").read_bytes()
+
+
+def every_finding(report: Report) -> Iterator[Finding]:
+    """Those that count, then those that are accepted."""
+    yield from report.findings
+    yield from (a.finding for a in report.accepted)
+
+
 def _report(report: Report, *, pictures: bool) -> dict[str, Any]:
     return {
         **_members(report),
         "worst": None if report.worst is None else report.worst.value,
         "findings": [_finding(f, pictures=pictures) for f in report.findings],
+        "accepted": [
+            {"finding": _finding(a.finding, pictures=pictures), "why": a.why}
+            for a in report.accepted
+        ],
         "pictures": [_picture(p, pixels=pictures) for p in report.pictures],
     }
 
@@ -67,7 +83,7 @@ def _picture(picture: Picture, *, pixels: bool) -> dict[str, Any]:
 
 def _members(value: Report | Finding) -> dict[str, Any]:
     """Every member as JSON's types, but for those that hold pictures."""
-    held = {"findings", "pictures"}
+    held = {"findings", "accepted", "pictures"}
     names = [f.name for f in fields(value) if f.name not in held]
     return {name: msgspec.to_builtins(getattr(value, name)) for name in names}
 

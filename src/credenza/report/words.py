@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from credenza.findings import Report
+from collections.abc import Iterable, Sequence
+from typing import Final
 
-NOTHING = "nothing"
-NOTHING_KNOWN = "nothing that it knows of"
+from credenza.findings import Report, Unread, Where
+
+NOTHING: Final = "nothing"
+NOTHING_KNOWN: Final = "nothing that it knows of"
+
+_FOLDED_FROM: Final = 5
 
 
 def verdict(report: Report) -> str:
@@ -15,8 +20,70 @@ def verdict(report: Report) -> str:
     elif report.worst is None:
         sentence = "No finding under these tests"
     else:
-        count = len(report.findings)
-        sentence = f"{count} finding{'s' if count > 1 else ''}, worst: {report.worst.value}"
-    if report.uncovered:
-        sentence += f"; {len(report.uncovered)} not looked at"
-    return sentence
+        sentence = f"{_counted(len(report.findings), 'finding')}, worst: {report.worst.value}"
+    return "; ".join((sentence, *_left(report)))
+
+
+def in_all(reports: Sequence[Report]) -> str:
+    """The sentence that sums several reports up."""
+    worst = max((r.worst for r in reports if r.worst is not None), default=None)
+    findings = _counted(sum(len(r.findings) for r in reports), "finding")
+    files = len({(r.subject, file.path) for r in reports for file in r.files})
+    shown = f", {_counted(files, 'file')}" if files else ""
+    said = f"{len(reports):,} reports{shown}: {findings}"
+    said += "" if worst is None else f", worst: {worst.value}"
+    unread = sum(len(r.unread) for r in reports)
+    return said + (f"; {unread:,} unread" if unread else "")
+
+
+def unlooked(examination: str, subject: str, why: str) -> Report:
+    """The report of an examination that could not begin."""
+    nothing = Unread(where=Where(file="."), why=why)
+    return Report(
+        examination=examination,
+        subject=subject,
+        covered=(),
+        uncovered=(str(nothing),),
+        unread=(nothing,),
+    )
+
+
+def not_seen(report: Report) -> tuple[str, ...]:
+    """What was not looked at, but for what is ``unread``."""
+    unread = {str(u) for u in report.unread}
+    return tuple(line for line in report.uncovered if line not in unread)
+
+
+def shortened(lines: Iterable[str], most: int = 20) -> list[str]:
+    """At most about ``most`` lines; of many with one reason, the number and the first three.
+
+    A line's reason is what stands behind its last colon.
+    """
+    whole = list(lines)
+    if len(whole) <= most:
+        return whole
+    by_reason: dict[str, list[str]] = {}
+    for line in whole:
+        by_reason.setdefault(line.rpartition(": ")[2], []).append(line)
+    short: list[str] = []
+    for reason, group in by_reason.items():
+        if len(group) < _FOLDED_FROM:
+            short += group
+        else:
+            first = ", ".join(line.rpartition(": ")[0] for line in group[:3])
+            short.append(f"{len(group):,} places, {first}, …: {reason}")
+    more = len(short) - most
+    return [*short[:most], f"and {more:,} more"] if more > 0 else short
+
+
+def _left(report: Report) -> Iterable[str]:
+    if report.unread:
+        yield f"{len(report.unread):,} unread"
+    if seen := not_seen(report):
+        yield f"{len(seen):,} not looked at"
+    if report.accepted:
+        yield f"{len(report.accepted):,} accepted"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias, final
+from typing import Final, TypeAlias, final
 
+from credenza.artifact.interface import Bytes
 from credenza.artifact.model import Artifact
 from credenza.errors import InputError, MalformedError
 from credenza.findings import Examined, Finding, Report, Severity, Unread, Where
@@ -20,6 +21,8 @@ from credenza.scan.rules import RULES
 Progress: TypeAlias = Callable[[str], None]
 """Told the path of each file when it was looked at."""
 
+_BLOCK: Final = 1 << 20
+
 
 def scan(
     subject: Artifact | str | os.PathLike[str],
@@ -27,13 +30,15 @@ def scan(
     rules: Sequence[Rule] = RULES,
     containers: Sequence[Container] = CONTAINERS,
     limits: Limits | None = None,
+    digest: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Everything in a model, or at any path, that would run or that abuses its format.
 
     A file that breaks its format is scanned to the end of what can be read. The report's
     ``findings`` speak against the subject, its ``unread`` says what has no answer, its
-    ``uncovered`` what nobody here looks at. No finding never means that it is safe.
+    ``uncovered`` what nobody here looks at. No finding never means that it is safe. With
+    ``digest`` each of its ``files`` has its SHA-256.
 
     Raises `InputError` where there is nothing to scan, or no rule to scan it with.
     """
@@ -48,7 +53,7 @@ def scan(
             case Unread():
                 scanned.unread.append(entry)
             case Lying():
-                look = _Look(scanned, rules, containers, limits or Limits())
+                look = _Look(scanned, rules, containers, limits or Limits(), digest=digest)
                 scanned.files.append(look.at(entry))
                 if progress is not None:
                     progress(entry.path)
@@ -79,7 +84,7 @@ class _Scanned:
             yield f"files by content: {kinds}"
         checks = sorted({check for f in self.files for check in f.checks})
         if checks:
-            yield f"looked at by: {', '.join(checks)}"
+            yield f"checks: {', '.join(checks)}"
 
     def uncovered(self) -> Iterator[str]:
         yield from (str(u) for u in dict.fromkeys(self.unread))
@@ -98,7 +103,10 @@ class _Look:
         rules: Sequence[Rule],
         containers: Sequence[Container],
         limits: Limits,
+        *,
+        digest: bool,
     ) -> None:
+        self.digest = digest
         self.scanned = scanned
         self.rules = rules
         self.containers = containers
@@ -112,11 +120,14 @@ class _Look:
             with lying.open() as opened:
                 piece = Piece(path=lying.path, content=opened, file=lying.path)
                 format_ = self._all(piece)
+                sha256 = _sha256(opened) if self.digest else ""
         except InputError as e:
             self.scanned.unread.append(Unread(where=Where(file=lying.path), why=str(e)))
             return Examined(path=lying.path, size=0)
         checks = tuple(sorted(self.checks))
-        return Examined(path=lying.path, size=opened.size, format=format_, checks=checks)
+        return Examined(
+            path=lying.path, size=opened.size, format=format_, checks=checks, sha256=sha256
+        )
 
     def _all(self, outermost: Piece) -> str:
         """Look at every piece; what the outermost one is."""
@@ -180,6 +191,15 @@ def _looking(looker: Rule | Container, piece: Piece, budget: Budget) -> Iterator
         yield from looker.open(piece, budget)
     else:
         yield from looker.examine(piece)
+
+
+def _sha256(content: Bytes) -> str:
+    import hashlib
+
+    digest = hashlib.sha256()
+    for start in range(0, content.size, _BLOCK):
+        digest.update(content.pread(start, min(_BLOCK, content.size - start)))
+    return digest.hexdigest()
 
 
 def _placed(where: Where, piece: Piece) -> Where:

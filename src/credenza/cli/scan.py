@@ -1,0 +1,135 @@
+"""``credenza scan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from credenza.cli.console import AsJson, Html, looking, note
+from credenza.cli.outputs import CycloneDx, FailOn, Output, Outputs, Quiet, Sarif, Strict
+from credenza.findings import Severity
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from credenza.findings import Report
+    from credenza.scan.allowing import Allowances
+
+
+def scan(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Files, folders, patterns, hf:// or s3:// URLs."),
+    ],
+    fail_on: FailOn = Severity.HIGH,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    output: Output = "-",
+    sarif: Sarif = "",
+    cyclonedx: CycloneDx = "",
+    html: Html = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option("--baseline", metavar="FILE", help="What this --json found does not count."),
+    ] = None,
+    allow: Annotated[
+        Path | None,
+        typer.Option("--allow", metavar="FILE", help="What somebody answers for does not count."),
+    ] = None,
+    suggest_allow: Annotated[
+        bool, typer.Option("--suggest-allow", help="Print an allow file to review and complete.")
+    ] = False,
+    digest: Annotated[
+        bool, typer.Option("--digest", help="Also tell the SHA-256 of each file.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what in a file would run, hides, or abuses its format."""
+    import datetime as dt
+
+    from credenza.report import Gate
+
+    outputs = Outputs(
+        as_json=as_json,
+        output=output,
+        sarif=sarif,
+        cyclonedx=cyclonedx,
+        html=html,
+        quiet=quiet,
+    )
+    today = dt.datetime.now(dt.UTC).date()
+    allowances, known = _allowances(allow), _known(baseline)
+    digest = digest or outputs.digest or any(entry.sha256 for entry in allowances)
+    reports, folders = _scanned(paths, digest=digest)
+    if allow is not None:
+        reports = _allowed(reports, allowances, today, folders)
+    if baseline is not None:
+        from credenza.scan.allowing import without_known
+
+        reports = without_known(reports, known)
+    instead = _suggestion(reports, today, folders) if suggest_allow else ""
+    outputs.conclude(reports, Gate(fail_on=fail_on, strict=strict), folders, instead)
+
+
+def _scanned(paths: Sequence[str], *, digest: bool) -> tuple[tuple[Report, ...], tuple[str, ...]]:
+    """A report on each path, and the folder that its files lie in."""
+    from dataclasses import replace
+
+    from credenza.cli.places import named, place
+    from credenza.errors import InputError
+    from credenza.report.words import unlooked
+    from credenza.scan import scan
+
+    reports, folders, names = [], [], named(paths)
+    with looking("scanning") as progress:
+        for name in names:
+            try:
+                with place(name, progress) as at:
+                    # --weights and --against MODEL have their place here: more reports on `at`.
+                    report = scan(at.path, digest=digest, progress=progress)
+                    reports.append(replace(report, subject=at.subject))
+                    folders.append(at.folder)
+            except InputError as e:
+                if len(names) == 1:
+                    raise
+                reports.append(unlooked("scan", name, str(e)))
+                folders.append("")
+    return tuple(reports), tuple(folders)
+
+
+def _allowances(file: Path | None) -> Allowances:
+    if file is None:
+        return ()
+    from credenza.files import read_whole
+    from credenza.scan.allowing import LARGEST_ALLOW, parse
+
+    return parse(read_whole(file, limit=LARGEST_ALLOW))
+
+
+def _known(file: Path | None) -> dict[str, int]:
+    if file is None:
+        return {}
+    from credenza.files import read_whole
+    from credenza.scan.allowing import LARGEST_BASELINE, fingerprints
+
+    return fingerprints(read_whole(file, limit=LARGEST_BASELINE))
+
+
+def _allowed(
+    reports: Sequence[Report], allowances: Allowances, today: dt.date, folders: Sequence[str]
+) -> tuple[Report, ...]:
+    from credenza.scan.allowing import apply
+
+    applied = apply(reports, allowances, today, folders)
+    for said in applied.notes:
+        note(said)
+    return applied.reports
+
+
+def _suggestion(reports: Sequence[Report], today: dt.date, folders: Sequence[str]) -> str:
+    from credenza.scan.allowing import suggest
+
+    return suggest(reports, today, folders)
