@@ -1,0 +1,1 @@
+"""Statistics of every tensor in one pass."""
