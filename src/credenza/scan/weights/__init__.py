@@ -1,1 +1,22 @@
-"""Statistics of every tensor in one pass."""
+"""Do a model's weights look like those of honest models?
+
+`weights` sums up every tensor in one pass over each file, and says what stands out, with the rate
+at which honest networks stand out as much. What it cannot see: docs/scan.md.
+"""
+
+from credenza.scan.weights.calibration import Calibration, Honest, Unit, shipped
+from credenza.scan.weights.examining import LEVEL, weights
+from credenza.scan.weights.models import scores
+from credenza.scan.weights.scores import Place, Test
+
+__all__ = [
+    "LEVEL",
+    "Calibration",
+    "Honest",
+    "Place",
+    "Test",
+    "Unit",
+    "scores",
+    "shipped",
+    "weights",
+]

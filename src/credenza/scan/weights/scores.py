@@ -43,15 +43,30 @@ class Test(enum.Enum):
     """What is scored. The value names it in a calibration; its words are for people."""
 
     SPIKE = "spike"
-    SPIKE_VECTOR = "spike-vector"
+    SPIKE_IN_VECTOR = "spike-in-vector"
     LOUD_ROW = "loud-row"
-    DEAD_ROW = "dead-row"
     LOUD_COLUMN = "loud-column"
+    LOUD_FILTER = "loud-filter"
+    LOUD_CHANNEL = "loud-channel"
+    DEAD_ROW = "dead-row"
     DEAD_COLUMN = "dead-column"
+    DEAD_FILTER = "dead-filter"
+    DEAD_CHANNEL = "dead-channel"
     TWIN_ROWS = "twin-rows"
+    TWIN_FILTERS = "twin-filters"
     HEAD_NORM = "head-norm"
     HEAD_ANGLE = "head-angle"
     ZEROED = "zeroed"
+
+
+_LINES: Final = {
+    ("row", True): (Test.LOUD_ROW, Test.DEAD_ROW),
+    ("column", True): (Test.LOUD_COLUMN, Test.DEAD_COLUMN),
+    ("row", False): (Test.LOUD_FILTER, Test.DEAD_FILTER),
+    ("column", False): (Test.LOUD_CHANNEL, Test.DEAD_CHANNEL),
+}
+"""The tests of a tensor's norms along an axis, loud and dead, where it is a matrix and where it is
+the kernel of a convolution: of those, honest ones have far more dead lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +126,7 @@ class Scores:
                 del places[_MOST_PLACES:]
 
     def _vector(self, tensor: Tensor, sums: Statistics) -> None:
-        self._spike(Test.SPIKE_VECTOR, tensor, sums)
+        self._spike(Test.SPIKE_IN_VECTOR, tensor, sums)
         name = tensor.name.lower()
         if sums.constant and sums.maximum == 0 and name.endswith(NORMS):
             found = f"{sums.size} zeros"
@@ -136,16 +151,10 @@ class Scores:
         if len(lines) < _FEWEST_LINES or tensor.size < _FEWEST_IN_LINE * len(lines):
             return
         logs = _log_norms(lines.squares)
-        loud, dead = (
-            (Test.LOUD_ROW, Test.DEAD_ROW)
-            if axis == "row"
-            else (Test.LOUD_COLUMN, Test.DEAD_COLUMN)
-        )
+        loud, dead = _LINES[axis, len(tensor.shape) == 2]
         for test, values in ((loud, logs), (dead, -logs)):
             score, at = outlying(values)
-            times = math.exp(float(np.median(logs[list(at)]) - np.median(logs))) if at else 1.0
-            found = f"norm {times:.3g} times the median"
-            self._put(_place(test, score, tensor, axis, at, found))
+            self._put(_place(test, score, tensor, axis, at, _times(logs, at)))
 
     def _twins(self, tensor: Tensor, rows: Lines) -> None:
         """Rows that are the same as another, and not all one number."""
@@ -156,7 +165,8 @@ class Scores:
             at = tuple(sorted({i for pair in pairs for i in pair}))
             score = 1 + math.log2(len(pairs))
             found = f"{len(pairs)} equal to another"
-            self._put(_place(Test.TWIN_ROWS, score, tensor, "row", at[:64], found))
+            test = Test.TWIN_ROWS if len(tensor.shape) == 2 else Test.TWIN_FILTERS
+            self._put(_place(test, score, tensor, "row", at[:64], found))
 
     def _maybe_head(self, tensor: Tensor, matrix: Floats) -> None:
         """Keep the matrix that decides, as far as can be told: by name, else the narrowest."""
@@ -178,8 +188,7 @@ class Scores:
             return
         logs = _log_norms(norms**2)
         score, at = max(outlying(logs), outlying(-logs))
-        found = f"norm {math.exp(float(logs[list(at)].mean() - np.median(logs))):.3g} times the median"
-        self._put(_place(Test.HEAD_NORM, score, tensor, axis, at, found))
+        self._put(_place(Test.HEAD_NORM, score, tensor, axis, at, _times(logs, at)))
         unit = classes / np.maximum(norms, 1e-30)[:, None]
         cosines = unit @ unit.T
         np.fill_diagonal(cosines, -1.0)
@@ -219,6 +228,12 @@ def _log_norms(squares: NDArray[np.float64]) -> NDArray[np.float64]:
     norms = np.sqrt(squares)
     middle = float(np.median(norms)) or float(norms.max()) or 1.0
     return np.asarray(np.log(np.maximum(norms, _FLOOR * middle)))
+
+
+def _times(logs: NDArray[np.float64], at: tuple[int, ...]) -> str:
+    """By how much the norms there stand above or below the others."""
+    times = math.exp(float(np.median(logs[list(at)]) - np.median(logs))) if at else 1.0
+    return f"norm {times:.3g} times the median"
 
 
 def _channels(tensor: Tensor, columns: Lines) -> Lines:

@@ -1,0 +1,206 @@
+"""The models under a path: which files together are one, and the scores of each."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, final
+
+from credenza.artifact import File, Tensor
+from credenza.artifact import read as read_headers
+from credenza.errors import CredenzaError, InputError, MalformedError
+from credenza.findings import Examined, Unread, Where
+from credenza.scan.listing import Lying, listed
+from credenza.scan.weights.reading import Failed, Outcome, Progress, is_weights, read
+from credenza.scan.weights.scores import Place, Scores, Test
+from credenza.scan.weights.statistics import Statistics
+
+_SHARD: Final = re.compile(r"[-_.]?\d{1,6}-of-\d{1,6}")
+_OPTIMIZERS: Final = ("optimizer", "exp_avg", "momentum_buffer", "optim_state")
+"""In the names of what an optimizer left in a checkpoint: no weights, and like none."""
+_RUNNING: Final = ("running_mean", "running_var", "moving_mean", "moving_variance")
+NETWORKS: Final = frozenset(
+    {
+        *("safetensors", "torch", "torch-legacy", "torchscript", "gguf", "onnx"),
+        *("npz", "npy", "hdf5", "keras", "tflite", "flax"),
+    }
+)
+"""Formats of networks. Arrays in other files may be anything: honest ones are not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """A tensor, without its rows and columns."""
+
+    tensor: Tensor
+    sums: Statistics
+
+
+@final
+@dataclass(slots=True)
+class Model:
+    """The files that are one model: a file, or all shards of one, and what was found in it."""
+
+    name: str
+    scored: bool
+    scores: Scores = field(default_factory=Scores)
+    tensors: int = 0
+    elements: int = 0
+    zeros: int = 0
+    notable: list[Summed] = field(default_factory=list)
+
+    def take(self, tensor: Tensor, sums: Statistics) -> None:
+        self.tensors += 1
+        self.elements += sums.size
+        self.zeros += sums.zeros
+        if is_notable(tensor, sums):
+            self.notable.append(Summed(tensor, bare(sums)))
+        if self.scored and not is_of_optimizer(tensor):
+            self.scores.add(tensor, sums)
+
+
+@final
+@dataclass(slots=True)
+class Looked:
+    """Everything under a path: its models, its files, and what could not be read."""
+
+    models: dict[str, Model] = field(default_factory=dict)
+    files: list[Examined] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    uncovered: list[str] = field(default_factory=list)
+
+
+def look(root: Path, *, digest: bool = False, progress: Progress | None = None) -> Looked:
+    """Read every file under ``root`` that holds weights, once. With ``digest``, all files.
+
+    What cannot be read is said, and the rest is looked at. Raises `InputError` where there is
+    nothing.
+    """
+    looked = Looked()
+    known = dict(_known(root, looked))
+    held = _held(known, looked)
+    for path, (lying, file) in known.items():
+        _look_at(lying, file, held.get(path, {}), looked, digest=digest, progress=progress)
+    return looked
+
+
+def scores(path: str | os.PathLike[str]) -> Mapping[str, Mapping[Test, tuple[Place, ...]]]:
+    """The scores of each model at ``path``, by its name: what calibrations are made of."""
+    looked = look(Path(path))
+    return {m.name: m.scores.finish() for m in looked.models.values() if m.tensors}
+
+
+def is_of_optimizer(tensor: Tensor) -> bool:
+    """Whether it is what an optimizer left, by its name."""
+    name = tensor.name.lower()
+    return any(word in name for word in _OPTIMIZERS)
+
+
+def bare(sums: Statistics) -> Statistics:
+    """The same without what is as large as the tensor."""
+    return Statistics(
+        **{name: getattr(sums, name) for name in _PLAIN}, rows=None, columns=None, matrix=None
+    )
+
+
+_PLAIN: Final = (
+    *("size", "nan", "infinite", "zeros", "minimum", "maximum", "total", "squares"),
+    *("largest", "largest_at"),
+)
+
+
+def is_notable(tensor: Tensor, sums: Statistics) -> bool:
+    """Whether something is to be said of it that needs no calibration."""
+    return bool(
+        sums.nan
+        or sums.infinite
+        or (sums.largest and sums.largest[0] >= 2.0**20)
+        or (sums.constant and sums.size > 1 and tensor.name.endswith(_RUNNING))
+    )
+
+
+def _known(root: Path, looked: Looked) -> Iterator[tuple[str, tuple[Lying, File | None]]]:
+    """Each file by its path, with what its header says."""
+    for entry in listed(root):
+        if isinstance(entry, Unread):
+            looked.unread.append(entry)
+        if not isinstance(entry, Lying):
+            continue  # what is odd about the way to it, `credenza.scan.scan` says
+        file = None
+        try:
+            with entry.open() as opened:
+                file = read_headers(opened)
+        except MalformedError as e:
+            _not_read(looked, e.finding.where.file or entry.path, e.finding.what)
+        except (CredenzaError, MemoryError, RecursionError) as e:
+            _not_read(looked, entry.path, str(e) or repr(e))
+        else:
+            looked.uncovered += [f"{entry.path}: {why}" for why in file.unread]
+        yield entry.path, (entry, file)
+
+
+def _not_read(looked: Looked, path: str, why: str) -> None:
+    looked.unread.append(Unread(where=Where(file=path), why=f"its weights were not read: {why}"))
+
+
+def _held(
+    known: Mapping[str, tuple[Lying, File | None]], looked: Looked
+) -> dict[str, dict[Tensor, Model]]:
+    """The tensors by the file that holds their bytes, each with the model that it is of."""
+    held: dict[str, dict[Tensor, Model]] = defaultdict(dict)
+    for path, (_, file) in known.items():
+        if file is None or not file.tensors:
+            continue
+        name = _SHARD.sub("", path)
+        model = looked.models.setdefault(name, Model(name, file.format in NETWORKS))
+        others = 0
+        for tensor in file.tensors:
+            if not is_weights(tensor):
+                others += 1
+            elif tensor.file in known:
+                held[tensor.file][tensor] = model
+            else:
+                where = Where(file=path, tensor=tensor.name)
+                looked.unread.append(
+                    Unread(where=where, why=f"its bytes are in {tensor.file}, which is not here")
+                )
+        if others:
+            looked.uncovered.append(f"{path}: {others} tensors of integers, which are not summed up")
+    return held
+
+
+def _look_at(
+    lying: Lying,
+    file: File | None,
+    tensors: Mapping[Tensor, Model],
+    looked: Looked,
+    *,
+    digest: bool,
+    progress: Progress | None,
+) -> None:
+    """One file, from its first byte to its last, if anybody wants them."""
+
+    def found(tensor: Tensor, outcome: Outcome) -> None:
+        if isinstance(outcome, Failed):
+            where = Where(file=tensor.file, tensor=tensor.name)
+            looked.unread.append(Unread(where=where, why=outcome.why))
+        else:
+            tensors[tensor].take(tensor, outcome)
+
+    size, sha256 = 0, ""
+    try:
+        with lying.open() as opened:
+            size = opened.size
+            if tensors or digest:
+                sha256 = read(opened, tensors, found, digest=digest, progress=progress)
+    except (InputError, MemoryError) as e:
+        looked.unread.append(Unread(where=Where(file=lying.path), why=str(e) or repr(e)))
+    checks = ("weights",) if tensors else ()
+    format_ = file.format if file is not None and file.format != "plain" else ""
+    looked.files.append(
+        Examined(path=lying.path, size=size, format=format_, checks=checks, sha256=sha256)
+    )
