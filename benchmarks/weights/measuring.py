@@ -17,7 +17,7 @@ from benchmarks.results import commit
 from benchmarks.weights import networks, packaged, plan
 from benchmarks.weights.edits import EDITS
 from credenza.findings import Report, Severity
-from credenza.scan.weights import Calibration, Honest, Test, Unit, scores, weights
+from credenza.scan.weights import Calibration, Honest, Test, Unit, scored, weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def in_packages(packages: tuple[str, ...]) -> list[Honest]:
     return [
         _honest(name, "in a package", path)
         for name, path in packaged.models(packages)
-        if scores(path)
+        if scored(path)
     ]
 
 
@@ -57,7 +57,7 @@ def units(developing: Sequence[Honest]) -> dict[str, Unit]:
     found = {}
     for test in Test:
         values = np.log2(1 + np.array([h.scores.get(test.value, 0.0) for h in developing]))
-        middle, high = np.median(values), np.quantile(values, 0.95)
+        middle, high = np.median(values), values.max()
         spread = max(float(high - middle), Unit.LEAST_SPREAD)
         found[test.value] = Unit(middle=round(float(middle), 4), spread=round(spread, 4))
     return found
@@ -114,9 +114,14 @@ def _examined(
 
 
 def _honest(name: str, made: str, path: Path) -> Honest:
-    (found,) = scores(path).values()
-    best = {test.value: places[0].score for test, places in found.items() if places}
-    return Honest(name=name, made=made, scores={k: v for k, v in sorted(best.items()) if v})
+    (model,) = scored(path)
+    best = {test.value: places[0].score for test, places in model.scores.finish().items()}
+    return Honest(
+        name=name,
+        made=made,
+        elements=model.elements,
+        scores={test: score for test, score in sorted(best.items()) if score},
+    )
 
 
 def _made(seed: int) -> str:

@@ -1,5 +1,6 @@
 """Honest models that somebody else trained: those inside packages of PyPI, which are never
-installed."""
+installed.
+"""
 
 from __future__ import annotations
 

@@ -6,17 +6,18 @@ at which honest networks stand out as much. What it cannot see: docs/scan.md.
 
 from credenza.scan.weights.calibration import Calibration, Honest, Unit, shipped
 from credenza.scan.weights.examining import LEVEL, weights
-from credenza.scan.weights.models import scores
+from credenza.scan.weights.models import Model, scored
 from credenza.scan.weights.scores import Place, Test
 
 __all__ = [
     "LEVEL",
     "Calibration",
     "Honest",
+    "Model",
     "Place",
     "Test",
     "Unit",
-    "scores",
+    "scored",
     "shipped",
     "weights",
 ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -16,6 +16,9 @@ from credenza.errors import InputError
 from credenza.files import read_whole
 from credenza.rates import interval
 from credenza.scan.weights.scores import Test
+
+LARGE: Final = 1 << 20
+"""How many numbers a large network has at least."""
 
 _SHIPPED: Final = "networks.json"
 _MOST_BYTES: Final = 1 << 22
@@ -25,12 +28,13 @@ _MOST_BYTES: Final = 1 << 22
 class Unit:
     """What a test's scores are measured in: on honest networks that developed the tests and are
     in no calibration, ``middle`` is the median of log2(1 + score), and 1 unit above it is the
-    95th percentile, or ``LEAST_SPREAD`` if that is further."""
+    highest, or ``LEAST_SPREAD`` above it if that is more.
+    """
 
     middle: float
     spread: float
 
-    LEAST_SPREAD = 0.25
+    LEAST_SPREAD: ClassVar = 0.25
 
     def of(self, score: float) -> float:
         """A score in these units."""
@@ -39,10 +43,13 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Honest:
-    """An honest network: where it is from, and what it scored, 0 for a test that is not named."""
+    """An honest network: where it is from, how many numbers it has, and what it scored, 0 for a
+    test that is not named.
+    """
 
     name: str
     made: str
+    elements: int
     scores: dict[str, float]
 
 
@@ -53,6 +60,9 @@ class Calibration:
     All tests of a network are one: its *oddness* is the highest of its scores, each in its unit.
     So there is one p-value a network, however many tests there are (the maximum statistic of
     Westfall and Young, Resampling-Based Multiple Testing, 1993), and nothing to correct for.
+
+    Large networks are odder than small ones, so each is held against those on its side of `LARGE`
+    (`like`): a p-value holds for each kind by itself (Vovk et al., below, section 4.5).
     """
 
     population: str
@@ -68,6 +78,14 @@ class Calibration:
     def read(cls, path: Path) -> Calibration:
         """The calibration in a file. Raises `InputError` for one that is none."""
         return _parse(read_whole(path, limit=_MOST_BYTES), str(path))
+
+    def like(self, elements: int) -> Calibration:
+        """The networks that one of so many numbers is held against.
+
+        Raises `InputError` where there are none.
+        """
+        kind = tuple(n for n in self.networks if (n.elements >= LARGE) == (elements >= LARGE))
+        return replace(self, networks=kind)
 
     def oddness(self, scores: Mapping[str, float]) -> float:
         """The highest of the scores, each in its unit."""
@@ -90,18 +108,24 @@ class Calibration:
     def threshold(self, level: float) -> float:
         """Who is odder has a p-value of ``level`` at most.
 
-        Raises `InputError` where the population is too small for that.
+        Where the population is too small for that, it is the highest oddness of all: the p-values
+        above it are then the least that the population can give, 1 / (networks + 1).
         """
-        rank = int(level * (len(self.networks) + 1) + 1e-9)
-        if rank < 1:
-            raise InputError(f"calibration: {len(self.networks)} networks know no level of {level}")
-        return sorted(_oddnesses(self), reverse=True)[rank - 1]
+        return sorted(_oddnesses(self), reverse=True)[self._rank(level) - 1]
 
     def false_alarms(self, level: float) -> float:
         """The upper 95 % bound of the rate at which networks of the population are odder than the
-        threshold: Clopper and Pearson's, for the networks above it."""
-        rank = int(level * (len(self.networks) + 1) + 1e-9)
-        return interval(max(0, rank - 1), len(self.networks), confidence=0.9)[1]
+        threshold: Clopper and Pearson's, for the networks above it.
+        """
+        return interval(self._rank(level) - 1, len(self.networks), confidence=0.9)[1]
+
+    def least(self) -> float:
+        """The least p-value that so few networks can give."""
+        return 1 / (len(self.networks) + 1)
+
+    def _rank(self, level: float) -> int:
+        """Which of the highest is the threshold, from 1."""
+        return max(1, int(level * (len(self.networks) + 1) + 1e-9))  # 0.29 * 100 is 28.999…
 
 
 @functools.cache

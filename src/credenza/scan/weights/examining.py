@@ -11,7 +11,7 @@ from typing import Final
 
 from credenza.artifact import Artifact
 from credenza.findings import Figure, Finding, Report, Severity, Where, spans
-from credenza.scan.weights.calibration import Calibration, shipped
+from credenza.scan.weights.calibration import LARGE, Calibration, shipped
 from credenza.scan.weights.models import Looked, Model, Summed, is_of_optimizer, look
 from credenza.scan.weights.reading import Progress
 from credenza.scan.weights.scores import Place, Test
@@ -60,9 +60,10 @@ def weights(
     """The statistics of every tensor at ``subject``, and what of them stands out.
 
     Numbers that are not finite speak for themselves. All else is held against honest networks
-    (``calibration``, by default the one that is shipped): a model of which the p-value is `LEVEL`
-    or less has findings, which are `Severity.LOW`, since honest models have such p-values too, at
-    that rate. With ``digest``, `Examined.sha256` of each file comes from the same bytes.
+    of its size (``calibration``, by default the one that is shipped): a model of which the p-value
+    is `LEVEL` or less has findings, which are `Severity.LOW`, since honest models have such p-values
+    too, at that rate. Where too few honest ones are known for such a p-value, what is odder than all
+    of them is a `Severity.NOTE`. With ``digest``, `Examined.sha256` of each file comes from the same bytes.
 
     A file that cannot be read is in ``unread``, and the rest is looked at. Raises `InputError`
     where there is nothing.
@@ -71,7 +72,7 @@ def weights(
     looked = look(root, digest=digest, progress=progress)
     known = calibration or shipped()
     models = [m for m in looked.models.values() if m.tensors]
-    findings = [f for m in models for f in (*_plain(m), *_odd(m, known))]
+    findings = [f for m in models for f in (*_plain(m), *_odd(m, known.like(m.elements)))]
     return Report(
         examination="weights",
         subject=str(root),
@@ -118,16 +119,17 @@ def _figures(models: list[Model], known: Calibration) -> Iterator[Figure]:
             definition="share of the finite numbers in its tensors that are 0",
         )
         if _is_judged(model):
-            yield _p_value(model, known)
+            yield _p_value(model, known.like(model.elements))
 
 
 def _p_value(model: Model, known: Calibration) -> Figure:
     return Figure(
         name=f"{model.name}: p-value",
         value=known.p_value(_oddness(model, known)),
-        definition="(1 + honest networks as odd or odder) / (networks + 1), over all tests "
-        f"together; at {LEVEL} at most {known.false_alarms(LEVEL):.1%} of honest ones of the "
-        f"population are odder (upper 95 % bound). Population: {known.population}",
+        definition=f"(1 + honest networks as odd or odder) / (networks + 1), of the "
+        f"{len(known.networks)} of this size (under or over {LARGE:,} numbers) among "
+        f"{known.population}; all tests together. At most {known.false_alarms(LEVEL):.1%} of "
+        "honest ones of the population have findings (upper 95 % bound)",
     )
 
 
@@ -141,17 +143,18 @@ def _odd(model: Model, known: Calibration) -> Iterator[Finding]:
     if not _is_judged(model):
         return
     p_value = _p_value(model, known)
-    if p_value.value > LEVEL:
+    if p_value.value > max(LEVEL, known.least()):
         return
+    severity = Severity.LOW if p_value.value <= LEVEL else Severity.NOTE
     least = known.threshold(LEVEL)
     for test, places in model.scores.finish().items():
         unit = known.units[test.value]
         for place in itertools.islice(places, _MOST_SAID):
             if unit.of(place.score) > least:
-                yield _finding(place, p_value, known)
+                yield _finding(place, severity, p_value, known)
 
 
-def _finding(place: Place, p_value: Figure, known: Calibration) -> Finding:
+def _finding(place: Place, severity: Severity, p_value: Figure, known: Calibration) -> Finding:
     rule, what = _RULES[place.test]
     along = f"{place.axis}s {spans(place.indices)}: " if place.axis == "column" else ""
     score = Figure(
@@ -162,7 +165,7 @@ def _finding(place: Place, p_value: Figure, known: Calibration) -> Finding:
     )
     return Finding(
         rule=rule,
-        severity=Severity.LOW,
+        severity=severity,
         what=what,
         where=Where(
             file=place.file,
@@ -201,7 +204,8 @@ def _not_finite(held: Summed) -> Finding:
 
 def _is_absurd(held: Summed) -> bool:
     """Whether a few numbers are huge and the others are not, as after a flip of an exponent's
-    highest bit. A mask has many huge ones, a buffer of constants nothing else."""
+    highest bit. A mask has many huge ones, a buffer of constants nothing else.
+    """
     sums = held.sums
     if sums.size < _MANY or is_of_optimizer(held.tensor):
         return False

@@ -16,7 +16,7 @@ from credenza.errors import CredenzaError, InputError, MalformedError
 from credenza.findings import Examined, Unread, Where
 from credenza.scan.listing import Lying, listed
 from credenza.scan.weights.reading import Failed, Outcome, Progress, is_weights, read
-from credenza.scan.weights.scores import Place, Scores, Test
+from credenza.scan.weights.scores import Scores
 from credenza.scan.weights.statistics import Statistics
 
 _SHARD: Final = re.compile(r"[-_.]?\d{1,6}-of-\d{1,6}")
@@ -88,10 +88,9 @@ def look(root: Path, *, digest: bool = False, progress: Progress | None = None) 
     return looked
 
 
-def scores(path: str | os.PathLike[str]) -> Mapping[str, Mapping[Test, tuple[Place, ...]]]:
-    """The scores of each model at ``path``, by its name: what calibrations are made of."""
-    looked = look(Path(path))
-    return {m.name: m.scores.finish() for m in looked.models.values() if m.tensors}
+def scored(path: str | os.PathLike[str]) -> tuple[Model, ...]:
+    """Each model at ``path`` that has tensors, with its scores: what calibrations are made of."""
+    return tuple(m for m in look(Path(path)).models.values() if m.tensors)
 
 
 def is_of_optimizer(tensor: Tensor) -> bool:
@@ -169,7 +168,9 @@ def _held(
                     Unread(where=where, why=f"its bytes are in {tensor.file}, which is not here")
                 )
         if others:
-            looked.uncovered.append(f"{path}: {others} tensors of integers, which are not summed up")
+            looked.uncovered.append(
+                f"{path}: {others} tensors of integers, which are not summed up"
+            )
     return held
 
 

@@ -26,6 +26,7 @@ _FEWEST_IN_LINE: Final = 4
 _FEWEST_MARKED: Final = 8
 """Shorter rows may be equal by chance where numbers are coarse."""
 _FEWEST_ELEMENTS: Final = 64
+_FEW_TWINS: Final = 8
 _MOST_CLASSES: Final = 1 << 10
 _MOST_AT_ONCE: Final = 3
 _LEAST_SPREAD: Final = 0.05
@@ -108,7 +109,8 @@ class Scores:
 
     def finish(self) -> dict[Test, tuple[Place, ...]]:
         """The highest places of each test, the highest first. A test that found nothing is not
-        there: its score is 0."""
+        there: its score is 0.
+        """
         if self._head is not None:
             _, tensor, matrix = self._head
             self._score_head(tensor, matrix)
@@ -141,7 +143,7 @@ class Scores:
         for k, (above, below) in enumerate(itertools.pairwise(largest), start=1):
             if below > 0 and (gap := math.log2(above / below)) > best:
                 best, count = gap, k
-        found = f"{count} of {sums.size} are {2**min(best, 1000):.3g} times the next"
+        found = f"{count} of {sums.size} are {2 ** min(best, 1000):.3g} times the next"
         at = sums.largest_at[:count]
         columns = sums.size // tensor.shape[0] if len(tensor.shape) > 1 else 1
         rows = tuple(sorted({i // columns for i in at}))
@@ -157,11 +159,14 @@ class Scores:
             self._put(_place(test, score, tensor, axis, at, _times(logs, at)))
 
     def _twins(self, tensor: Tensor, rows: Lines) -> None:
-        """Rows that are the same as another, and not all one number."""
+        """A few rows that are the same as another, and not all one number.
+
+        Where many are, it is a fixed transform: the rows of Fourier's mirror each other.
+        """
         if rows.marks is None or tensor.size < _FEWEST_MARKED * len(rows):
             return
         pairs = _equal(rows.marks, rows.squares)
-        if pairs:
+        if 0 < len(pairs) <= max(1, len(rows) // _FEW_TWINS):
             at = tuple(sorted({i for pair in pairs for i in pair}))
             score = 1 + math.log2(len(pairs))
             found = f"{len(pairs)} equal to another"

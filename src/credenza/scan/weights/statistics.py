@@ -32,7 +32,8 @@ _SQUARES_FIT: Final = 1e18
 @dataclass(frozen=True, slots=True, eq=False)
 class Lines:
     """The rows of a matrix: of each the square of its norm, and where ``marks`` are there, five
-    numbers that equal rows have in common: largest, smallest, first, middle and last element."""
+    numbers that equal rows have in common: largest, smallest, first, middle and last element.
+    """
 
     squares: NDArray[np.float64]
     marks: NDArray[np.float32] | None = None
