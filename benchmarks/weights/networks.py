@@ -60,7 +60,8 @@ def trained(how: plan.Recipe) -> nn.Module:
     for _ in range(how.steps):
         batch = torch.randint(len(inputs), (_BATCH,), generator=order)
         optimizer.zero_grad()
-        nn.functional.cross_entropy(module(inputs[batch]), labels[batch]).backward()
+        loss = nn.functional.cross_entropy(module(inputs[batch]), labels[batch])
+        torch.autograd.backward(loss)
         optimizer.step()
     return module
 
@@ -81,12 +82,12 @@ def data(name: str) -> tuple[Tensor, Tensor]:
         "wine": datasets.load_wine,
     }
     inputs, labels = loaders[name](return_X_y=True)
-    values = np.asarray(inputs, np.float32)
+    values = torch.from_numpy(np.asarray(inputs, np.float32))
     if name == "digits":
         values = values.reshape(-1, 1, 8, 8) / 16
     else:
-        values = (values - values.mean(0)) / values.std(0)
-    return torch.from_numpy(values), torch.from_numpy(np.asarray(labels, np.int64))
+        values = (values - values.mean(0)) / values.std(0, unbiased=False)
+    return values, torch.from_numpy(np.asarray(labels, np.int64))
 
 
 def build(how: plan.Recipe, shape: tuple[int, ...], classes: int) -> nn.Module:
@@ -164,15 +165,13 @@ class _Sequence(nn.Module):
 
 
 def _initialise(module: nn.Module, init: str) -> None:
-    how = {
-        "xavier": nn.init.xavier_uniform_,
-        "orthogonal": nn.init.orthogonal_,
-        "kaiming": nn.init.kaiming_normal_,
-    }
-    if init in how:
-        for parameter in module.parameters():
-            if parameter.ndim >= 2:
-                how[init](parameter)
+    for parameter in (p for p in module.parameters() if p.ndim >= 2):
+        if init == "xavier":
+            nn.init.xavier_uniform_(parameter)
+        elif init == "orthogonal":
+            nn.init.orthogonal_(parameter)
+        elif init == "kaiming":
+            nn.init.kaiming_normal_(parameter)
 
 
 def _optimizer(module: nn.Module, how: plan.Recipe) -> torch.optim.Optimizer:

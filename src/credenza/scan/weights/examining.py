@@ -59,11 +59,12 @@ def weights(
 ) -> Report:
     """The statistics of every tensor at ``subject``, and what of them stands out.
 
-    Numbers that are not finite speak for themselves. All else is held against honest networks
-    of its size (``calibration``, by default the one that is shipped): a model of which the p-value
-    is `LEVEL` or less has findings, which are `Severity.LOW`, since honest models have such p-values
-    too, at that rate. Where too few honest ones are known for such a p-value, what is odder than all
-    of them is a `Severity.NOTE`. With ``digest``, `Examined.sha256` of each file comes from the same bytes.
+    Numbers that are not finite speak for themselves. All else is held against honest networks of
+    its size (``calibration``, by default the one that is shipped): a model of which the p-value is
+    `LEVEL` or less has findings, which are `Severity.LOW`, since honest models have such p-values
+    too, at that rate. Where too few honest ones are known for such a p-value, what is odder than
+    all of them is a `Severity.NOTE`. With ``digest``, `Examined.sha256` of each file comes from
+    the same bytes.
 
     A file that cannot be read is in ``unread``, and the rest is looked at. Raises `InputError`
     where there is nothing.

@@ -6,7 +6,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, final
 
@@ -101,15 +101,7 @@ def is_of_optimizer(tensor: Tensor) -> bool:
 
 def bare(sums: Statistics) -> Statistics:
     """The same without what is as large as the tensor."""
-    return Statistics(
-        **{name: getattr(sums, name) for name in _PLAIN}, rows=None, columns=None, matrix=None
-    )
-
-
-_PLAIN: Final = (
-    *("size", "nan", "infinite", "zeros", "minimum", "maximum", "total", "squares"),
-    *("largest", "largest_at"),
-)
+    return replace(sums, rows=None, columns=None, matrix=None)
 
 
 def is_notable(tensor: Tensor, sums: Statistics) -> bool:
@@ -156,7 +148,7 @@ def _held(
             continue
         name = _SHARD.sub("", path)
         model = looked.models.setdefault(name, Model(name, file.format in NETWORKS))
-        others = 0
+        others, of_optimizer = 0, sum(map(is_of_optimizer, file.tensors))
         for tensor in file.tensors:
             if not is_weights(tensor):
                 others += 1
@@ -167,6 +159,9 @@ def _held(
                 looked.unread.append(
                     Unread(where=where, why=f"its bytes are in {tensor.file}, which is not here")
                 )
+        if of_optimizer:
+            what = "tensors that are an optimizer's, by their names: like no network's weights"
+            looked.uncovered.append(f"{path}: {of_optimizer} {what}")
         if others:
             looked.uncovered.append(
                 f"{path}: {others} tensors of integers, which are not summed up"

@@ -22,6 +22,8 @@ from credenza.scan.weights.statistics import MOST_LINES, Accumulator, Statistics
 _CHUNK: Final = 1 << 21
 """Bytes that are read at once; a few chunks are on their way to the digest at a time."""
 _AHEAD: Final = 3
+_MOST_TENSORS: Final = 1 << 15
+"""In a file: the largest mixtures of experts have half as many, in many files."""
 _MOST_HELD: Final = 1 << 26
 """In bytes: a tensor that is not laid out in order is held whole, up to this."""
 _BLOCKS_AT_ONCE: Final = 1 << 17
@@ -105,9 +107,11 @@ def _by_region(
     """The tensors that are looked at, by where their bytes are."""
     regions: dict[Region, list[Tensor]] = defaultdict(list)
     left = 4 * file.size + _MOST_HELD
-    for tensor in tensors:
+    for count, tensor in enumerate(tensors):
         left -= tensor.size
-        if left < 0:
+        if count >= _MOST_TENSORS:
+            found(tensor, Failed("more tensors than are looked at in a file"))
+        elif left < 0:
             found(tensor, Failed("it repeats bytes of others beyond what is looked at"))
         elif tensor.region.stop > file.size:
             found(tensor, Failed("the file ends before it"))

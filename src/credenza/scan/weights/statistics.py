@@ -46,7 +46,7 @@ class Lines:
 @dataclass(frozen=True, slots=True, eq=False)
 class Statistics:
     """A tensor's elements, summed up. Numbers that are not finite count in ``nan`` and
-    ``infinite`` and nowhere else; ``minimum`` to ``squares`` are of the others.
+    ``infinite`` and nowhere else; all else is of the others.
 
     ``largest`` are the largest absolute values, the largest first, ``largest_at`` their indices in
     row-major order. ``rows`` and ``columns`` are None where they are not told apart. ``matrix``
@@ -59,8 +59,6 @@ class Statistics:
     zeros: int
     minimum: float
     maximum: float
-    total: float
-    squares: float
     largest: tuple[float, ...]
     largest_at: tuple[int, ...]
     rows: Lines | None
@@ -70,10 +68,6 @@ class Statistics:
     @property
     def finite(self) -> int:
         return self.size - self.nan - self.infinite
-
-    @property
-    def mean(self) -> float:
-        return self.total / self.finite if self.finite else math.nan
 
     @property
     def constant(self) -> bool:
@@ -100,7 +94,6 @@ class Accumulator:
         self._at = 0
         self._nan = self._infinite = self._zeros = 0
         self._minimum, self._maximum = math.inf, -math.inf
-        self._total = self._squares = 0.0
         self._largest = np.empty(0)
         self._largest_at = np.empty(0, np.int64)
         self._squared: dict[np.dtype[Any], Values] = {}
@@ -129,8 +122,6 @@ class Accumulator:
             zeros=self._zeros,
             minimum=self._minimum,
             maximum=self._maximum,
-            total=self._total,
-            squares=self._squares,
             largest=tuple(self._largest[order].tolist()),
             largest_at=tuple(self._largest_at[order].tolist()),
             rows=rows,
@@ -191,10 +182,7 @@ class Accumulator:
         if full and reach <= self._largest.min():
             return
         sizes = np.abs(tile).ravel()
-        if full:
-            found = np.flatnonzero(sizes > self._largest.min())
-        else:
-            found = np.arange(len(sizes))
+        found = np.flatnonzero(sizes > (self._largest.min() if full else -1))
         if len(found) > KEPT_LARGEST:
             best = np.argpartition(-sizes[found], KEPT_LARGEST)[:KEPT_LARGEST]
             found = found[best]
@@ -204,17 +192,13 @@ class Accumulator:
         self._largest, self._largest_at = sizes[order], places[order]
 
     def _sums(self, start: int, tile: Values) -> None:
-        squared = self._squares_of(tile)
-        self._total += float(tile.sum())
         self._zeros += tile.size - int(np.count_nonzero(tile))
         if self._squares_of_rows is None and self._squares_of_columns is None:
-            self._squares += float(squared.sum())
             return
+        squared = self._squares_of(tile)
         row, column = divmod(start, self.columns)
-        of_rows = squared.sum(axis=1)
-        self._squares += float(of_rows.sum(dtype=np.float64))
         if self._squares_of_rows is not None:
-            self._squares_of_rows[row : row + len(tile)] += of_rows
+            self._squares_of_rows[row : row + len(tile)] += squared.sum(axis=1)
         if self._squares_of_columns is not None:
             self._squares_of_columns[column : column + tile.shape[1]] += squared.sum(axis=0)
 
