@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -148,25 +148,45 @@ def _held(
             continue
         name = _SHARD.sub("", path)
         model = looked.models.setdefault(name, Model(name, file.format in NETWORKS))
-        others, of_optimizer = 0, sum(map(is_of_optimizer, file.tensors))
-        for tensor in file.tensors:
-            if not is_weights(tensor):
-                others += 1
-            elif tensor.file in known:
+        wanted = [t for t in file.tensors if is_weights(t)]
+        elsewhere = _Failures(path)
+        for tensor in wanted:
+            if tensor.file in known:
                 held[tensor.file][tensor] = model
             else:
-                where = Where(file=path, tensor=tensor.name)
-                looked.unread.append(
-                    Unread(where=where, why=f"its bytes are in {tensor.file}, which is not here")
-                )
-        if of_optimizer:
-            what = "tensors that are an optimizer's, by their names: like no network's weights"
-            looked.uncovered.append(f"{path}: {of_optimizer} {what}")
-        if others:
-            looked.uncovered.append(
-                f"{path}: {others} tensors of integers, which are not summed up"
-            )
+                elsewhere.add(tensor, f"its bytes are in {tensor.file}, which is not here")
+        looked.unread += elsewhere.said()
+        looked.uncovered += _not_summed(path, file, len(wanted))
     return held
+
+
+def _not_summed(path: str, file: File, wanted: int) -> Iterator[str]:
+    others = len(file.tensors) - wanted
+    if others:
+        yield f"{path}: {others} tensors of integers, which are not summed up"
+    of_optimizer = sum(map(is_of_optimizer, file.tensors))
+    if of_optimizer:
+        yield f"{path}: {of_optimizer} tensors of an optimizer, by their names, like no weights"
+
+
+@final
+class _Failures:
+    """Why tensors of a file have no statistics: each reason once, with the first and the number."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._first: dict[str, str] = {}
+        self._count: Counter[str] = Counter()
+
+    def add(self, tensor: Tensor, why: str) -> None:
+        self._first.setdefault(why, tensor.name)
+        self._count[why] += 1
+
+    def said(self) -> Iterator[Unread]:
+        for why, count in self._count.items():
+            more = f", and {count - 1} more" if count > 1 else ""
+            where = Where(file=self._path, tensor=self._first[why])
+            yield Unread(where=where, why=why + more)
 
 
 def _look_at(
@@ -179,11 +199,11 @@ def _look_at(
     progress: Progress | None,
 ) -> None:
     """One file, from its first byte to its last, if anybody wants them."""
+    failures = _Failures(lying.path)
 
     def found(tensor: Tensor, outcome: Outcome) -> None:
         if isinstance(outcome, Failed):
-            where = Where(file=tensor.file, tensor=tensor.name)
-            looked.unread.append(Unread(where=where, why=outcome.why))
+            failures.add(tensor, outcome.why)
         else:
             tensors[tensor].take(tensor, outcome)
 
@@ -195,6 +215,7 @@ def _look_at(
                 sha256 = read(opened, tensors, found, digest=digest, progress=progress)
     except (InputError, MemoryError) as e:
         looked.unread.append(Unread(where=Where(file=lying.path), why=str(e) or repr(e)))
+    looked.unread += failures.said()
     checks = ("weights",) if tensors else ()
     format_ = file.format if file is not None and file.format != "plain" else ""
     looked.files.append(

@@ -104,7 +104,7 @@ class Scores:
                 self._twins(tensor, sums.rows)
             if sums.columns is not None:
                 self._lines(tensor, _channels(tensor, sums.columns), "column")
-            if len(tensor.shape) == 2 and sums.matrix is not None:
+            if len(tensor.shape) == 2 and sums.matrix is not None and sums.finite == sums.size:
                 self._maybe_head(tensor, sums.matrix)
 
     def finish(self) -> dict[Test, tuple[Place, ...]]:

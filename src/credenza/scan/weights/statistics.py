@@ -101,7 +101,7 @@ class Accumulator:
     def feed(self, values: Values) -> None:
         """The next elements, as many as there are."""
         if self._kept is not None:
-            self._kept.append(values.astype(np.float32))
+            self._kept.append(values.copy())  # its memory is used again
         for start, tile in self._tiles(values):
             with np.errstate(all="ignore"):
                 self._tile(start, tile)
