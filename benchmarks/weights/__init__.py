@@ -16,7 +16,7 @@ from benchmarks.weights import measuring, networks, packaged, plan, speed
 from benchmarks.weights.edits import EDITS
 from benchmarks.weights.measuring import Examined
 from credenza.rates import interval
-from credenza.scan.weights import LEVEL, Calibration, shipped
+from credenza.scan.weights import LARGE, LEVEL, Calibration, shipped
 
 SHIPPED: Final = ROOT / "src" / "credenza" / "scan" / "weights" / "networks.json"
 SHORT: Final = 40
@@ -50,6 +50,7 @@ def _alarms(honest: Sequence[Examined], packages: Sequence[Examined]) -> list[Ba
         _share("honest networks with a finding", [e.found for e in honest]),
         _share("… at medium or above", [e.accused for e in honest], target=0.0),
         _share("honest models in packages with a finding", [e.found for e in packages]),
+        _share("… odder than the few known of their size, a note", [e.noted for e in packages]),
         _share("… at medium or above", [e.accused for e in packages], target=0.0),
     ]
 
@@ -72,7 +73,7 @@ def _share(name: str, hits: Sequence[bool], target: float | None = None) -> Bar:
 
 
 def _text(known: Calibration, packages: Sequence[Examined]) -> str:
-    odd = [f"{e.name} ({', '.join(e.rules)})" for e in packages if e.found]
+    odd = [f"{e.name} ({', '.join(e.rules)})" for e in packages if e.rules]
     return "\n".join(
         [
             f"The population: {known.population}. Its p-values: a model has findings where its "
@@ -82,11 +83,12 @@ def _text(known: Calibration, packages: Sequence[Examined]) -> str:
             f"packages developed the tests and their units; the {len(plan.TEST)} networks and "
             f"{len(packaged.TEST)} packages below were kept for the test, and no choice was made "
             "after seeing what they score. Intervals are exact (Clopper and Pearson). At most "
-            f"{known.false_alarms(LEVEL):.1%} of honest networks of the population have findings "
-            "(upper 95 % bound, from the calibration alone). That models in packages are of it is "
+            f"{known.like(0).false_alarms(LEVEL):.1%} of small honest networks of the population "
+            "have findings (upper 95 % bound, from the calibration alone). That models in packages are of it is "
             "not so: their rate is measured, not proven.",
             "",
-            f"Models in packages that were said to be odd: {'; '.join(odd) or 'none'}.",
+            f"Models in packages of which findings or notes were made: {'; '.join(odd) or 'none'}. "
+            f"Large ones are held against {len(known.like(LARGE).networks)}, too few for a finding.",
             "",
             "Edits are made to networks kept for the test. Where two classes are exchanged, or a "
             "whole head is scaled, the weights are as honest as before: what is found there are "

@@ -17,12 +17,14 @@ from benchmarks.results import commit
 from benchmarks.weights import networks, packaged, plan
 from benchmarks.weights.edits import EDITS
 from credenza.findings import Report, Severity
-from credenza.scan.weights import Calibration, Honest, Test, Unit, scored, weights
+from credenza.scan.weights import Calibration, Honest, Oddity, Unit, scored, weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """What was said of one network: the worst of it, and whether of the tensor that was edited."""
+    """What was said of one network: the worst of it, whether of the tensor that was edited, and
+    by which tests that have a calibration.
+    """
 
     name: str
     worst: Severity | None
@@ -32,6 +34,10 @@ class Examined:
     @property
     def found(self) -> bool:
         return self.worst is not None and self.worst >= Severity.LOW
+
+    @property
+    def noted(self) -> bool:
+        return bool(self.rules) and not self.found
 
     @property
     def accused(self) -> bool:
@@ -55,7 +61,7 @@ def in_packages(packages: tuple[str, ...]) -> list[Honest]:
 def units(developing: Sequence[Honest]) -> dict[str, Unit]:
     """Each test's unit, by the networks that developed it."""
     found = {}
-    for test in Test:
+    for test in Oddity:
         values = np.log2(1 + np.array([h.scores.get(test.value, 0.0) for h in developing]))
         middle, high = np.median(values), values.max()
         spread = max(float(high - middle), Unit.LEAST_SPREAD)
@@ -109,7 +115,7 @@ def _examined(
         name=name,
         worst=report.worst,
         named=any(f.where.tensor == tensor for f in report.findings),
-        rules=tuple(sorted({f.rule for f in report.findings if f.severity >= Severity.LOW})),
+        rules=tuple(sorted({f.rule for f in report.findings if len(f.figures) > 0})),
     )
 
 

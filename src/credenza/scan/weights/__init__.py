@@ -4,18 +4,19 @@
 at which honest networks stand out as much. What it cannot see: docs/scan.md.
 """
 
-from credenza.scan.weights.calibration import Calibration, Honest, Unit, shipped
+from credenza.scan.weights.calibration import LARGE, Calibration, Honest, Unit, shipped
 from credenza.scan.weights.examining import LEVEL, weights
 from credenza.scan.weights.models import Model, scored
-from credenza.scan.weights.scores import Place, Test
+from credenza.scan.weights.scores import Oddity, Place
 
 __all__ = [
+    "LARGE",
     "LEVEL",
     "Calibration",
     "Honest",
     "Model",
+    "Oddity",
     "Place",
-    "Test",
     "Unit",
     "scored",
     "shipped",

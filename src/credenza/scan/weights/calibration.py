@@ -15,7 +15,7 @@ import msgspec
 from credenza.errors import InputError
 from credenza.files import read_whole
 from credenza.rates import interval
-from credenza.scan.weights.scores import Test
+from credenza.scan.weights.scores import Oddity
 
 LARGE: Final = 1 << 20
 """How many numbers a large network has at least."""
@@ -100,7 +100,7 @@ class Calibration:
         odd = sum(o >= oddness for o in _oddnesses(self))
         return (1 + odd) / (len(self.networks) + 1)
 
-    def p_value_of(self, test: Test, score: float) -> float:
+    def p_value_of(self, test: Oddity, score: float) -> float:
         """The same for one test alone, which is one of several: no verdict by itself."""
         odd = sum(n.scores.get(test.value, 0.0) >= score for n in self.networks)
         return (1 + odd) / (len(self.networks) + 1)

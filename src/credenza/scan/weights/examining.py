@@ -14,7 +14,7 @@ from credenza.findings import Figure, Finding, Report, Severity, Where, spans
 from credenza.scan.weights.calibration import LARGE, Calibration, shipped
 from credenza.scan.weights.models import Looked, Model, Summed, is_of_optimizer, look
 from credenza.scan.weights.reading import Progress
-from credenza.scan.weights.scores import Place, Test
+from credenza.scan.weights.scores import Oddity, Place
 
 LEVEL: Final = 0.01
 """A model is said to stand out where its p-value is this at most. Fixed before anything was
@@ -27,22 +27,22 @@ _APART: Final = 16
 """In powers of two: how far absurd numbers stand above all others of their tensor."""
 _MANY: Final = 64
 
-_RULES: Final[Mapping[Test, tuple[str, str]]] = {
-    Test.SPIKE: ("scan.weight-spike", "a few numbers of a tensor stand far above the next"),
-    Test.SPIKE_IN_VECTOR: ("scan.weight-spike", "a few numbers stand far above the next"),
-    Test.LOUD_ROW: ("scan.weight-loud", "rows outweigh all others"),
-    Test.LOUD_COLUMN: ("scan.weight-loud", "columns outweigh all others"),
-    Test.LOUD_FILTER: ("scan.weight-loud", "filters outweigh all others"),
-    Test.LOUD_CHANNEL: ("scan.weight-loud", "input channels outweigh all others"),
-    Test.DEAD_ROW: ("scan.weight-dead", "rows weigh next to nothing"),
-    Test.DEAD_COLUMN: ("scan.weight-dead", "columns weigh next to nothing"),
-    Test.DEAD_FILTER: ("scan.weight-dead", "filters weigh next to nothing"),
-    Test.DEAD_CHANNEL: ("scan.weight-dead", "input channels weigh next to nothing"),
-    Test.TWIN_ROWS: ("scan.weight-twins", "rows are equal"),
-    Test.TWIN_FILTERS: ("scan.weight-twins", "filters are equal"),
-    Test.HEAD_NORM: ("scan.weight-head", "one class weighs unlike the others"),
-    Test.HEAD_ANGLE: ("scan.weight-head", "two classes are closer than any others"),
-    Test.ZEROED: ("scan.weight-zeroed", "a normalisation multiplies all by zero"),
+_RULES: Final[Mapping[Oddity, tuple[str, str]]] = {
+    Oddity.SPIKE: ("scan.weight-spike", "a few numbers of a tensor stand far above the next"),
+    Oddity.SPIKE_IN_VECTOR: ("scan.weight-spike", "a few numbers stand far above the next"),
+    Oddity.LOUD_ROW: ("scan.weight-loud", "rows outweigh all others"),
+    Oddity.LOUD_COLUMN: ("scan.weight-loud", "columns outweigh all others"),
+    Oddity.LOUD_FILTER: ("scan.weight-loud", "filters outweigh all others"),
+    Oddity.LOUD_CHANNEL: ("scan.weight-loud", "input channels outweigh all others"),
+    Oddity.DEAD_ROW: ("scan.weight-dead", "rows weigh next to nothing"),
+    Oddity.DEAD_COLUMN: ("scan.weight-dead", "columns weigh next to nothing"),
+    Oddity.DEAD_FILTER: ("scan.weight-dead", "filters weigh next to nothing"),
+    Oddity.DEAD_CHANNEL: ("scan.weight-dead", "input channels weigh next to nothing"),
+    Oddity.TWIN_ROWS: ("scan.weight-twins", "rows are equal"),
+    Oddity.TWIN_FILTERS: ("scan.weight-twins", "filters are equal"),
+    Oddity.HEAD_NORM: ("scan.weight-head", "one class weighs unlike the others"),
+    Oddity.HEAD_ANGLE: ("scan.weight-head", "two classes are closer than any others"),
+    Oddity.ZEROED: ("scan.weight-zeroed", "a normalisation multiplies all by zero"),
 }
 _UNSEEN: Final = (
     "poison that was trained in: it leaves no mark on such statistics (credenza probe looks for "

@@ -40,7 +40,7 @@ HEADS: Final = ("lm_head", "classifier", "classif", "head", "logits", "output", 
 NORMS: Final = ("weight", "gamma", "scale")
 
 
-class Test(enum.Enum):
+class Oddity(enum.Enum):
     """What is scored. The value names it in a calibration; its words are for people."""
 
     SPIKE = "spike"
@@ -61,10 +61,10 @@ class Test(enum.Enum):
 
 
 _LINES: Final = {
-    ("row", True): (Test.LOUD_ROW, Test.DEAD_ROW),
-    ("column", True): (Test.LOUD_COLUMN, Test.DEAD_COLUMN),
-    ("row", False): (Test.LOUD_FILTER, Test.DEAD_FILTER),
-    ("column", False): (Test.LOUD_CHANNEL, Test.DEAD_CHANNEL),
+    ("row", True): (Oddity.LOUD_ROW, Oddity.DEAD_ROW),
+    ("column", True): (Oddity.LOUD_COLUMN, Oddity.DEAD_COLUMN),
+    ("row", False): (Oddity.LOUD_FILTER, Oddity.DEAD_FILTER),
+    ("column", False): (Oddity.LOUD_CHANNEL, Oddity.DEAD_CHANNEL),
 }
 """The tests of a tensor's norms along an axis, loud and dead, where it is a matrix and where it is
 the kernel of a convolution: of those, honest ones have far more dead lines."""
@@ -74,7 +74,7 @@ the kernel of a convolution: of those, honest ones have far more dead lines."""
 class Place:
     """Where a test scored what: in which tensor, along which axis, at which indices."""
 
-    test: Test
+    test: Oddity
     score: float
     file: str
     tensor: str
@@ -88,7 +88,7 @@ class Scores:
     """The scores of a model, tensor by tensor: `add` each, then `finish`."""
 
     def __init__(self) -> None:
-        self._places: dict[Test, list[Place]] = defaultdict(list)
+        self._places: dict[Oddity, list[Place]] = defaultdict(list)
         self._head: tuple[tuple[int, int], Tensor, Floats] | None = None
 
     def add(self, tensor: Tensor, sums: Statistics) -> None:
@@ -98,7 +98,7 @@ class Scores:
         if len(tensor.shape) < 2:
             self._vector(tensor, sums)
         else:
-            self._spike(Test.SPIKE, tensor, sums)
+            self._spike(Oddity.SPIKE, tensor, sums)
             if sums.rows is not None:
                 self._lines(tensor, sums.rows, "row")
                 self._twins(tensor, sums.rows)
@@ -107,7 +107,7 @@ class Scores:
             if len(tensor.shape) == 2 and sums.matrix is not None and sums.finite == sums.size:
                 self._maybe_head(tensor, sums.matrix)
 
-    def finish(self) -> dict[Test, tuple[Place, ...]]:
+    def finish(self) -> dict[Oddity, tuple[Place, ...]]:
         """The highest places of each test, the highest first. A test that found nothing is not
         there: its score is 0.
         """
@@ -128,13 +128,13 @@ class Scores:
                 del places[_MOST_PLACES:]
 
     def _vector(self, tensor: Tensor, sums: Statistics) -> None:
-        self._spike(Test.SPIKE_IN_VECTOR, tensor, sums)
+        self._spike(Oddity.SPIKE_IN_VECTOR, tensor, sums)
         name = tensor.name.lower()
         if sums.constant and sums.maximum == 0 and name.endswith(NORMS):
             found = f"{sums.size} zeros"
-            self._put(_place(Test.ZEROED, 1.0, tensor, found=found))
+            self._put(_place(Oddity.ZEROED, 1.0, tensor, found=found))
 
-    def _spike(self, test: Test, tensor: Tensor, sums: Statistics) -> None:
+    def _spike(self, test: Oddity, tensor: Tensor, sums: Statistics) -> None:
         """By how many powers of two the largest few numbers stand above the next."""
         if sums.size < _FEWEST_ELEMENTS:
             return
@@ -170,7 +170,7 @@ class Scores:
             at = tuple(sorted({i for pair in pairs for i in pair}))
             score = 1 + math.log2(len(pairs))
             found = f"{len(pairs)} equal to another"
-            test = Test.TWIN_ROWS if len(tensor.shape) == 2 else Test.TWIN_FILTERS
+            test = Oddity.TWIN_ROWS if len(tensor.shape) == 2 else Oddity.TWIN_FILTERS
             self._put(_place(test, score, tensor, "row", at[:64], found))
 
     def _maybe_head(self, tensor: Tensor, matrix: Floats) -> None:
@@ -193,7 +193,7 @@ class Scores:
             return
         logs = _log_norms(norms**2)
         score, at = max(outlying(logs), outlying(-logs))
-        self._put(_place(Test.HEAD_NORM, score, tensor, axis, at, _times(logs, at)))
+        self._put(_place(Oddity.HEAD_NORM, score, tensor, axis, at, _times(logs, at)))
         unit = classes / np.maximum(norms, 1e-30)[:, None]
         cosines = unit @ unit.T
         np.fill_diagonal(cosines, -1.0)
@@ -202,7 +202,7 @@ class Scores:
         score, _ = outlying(angles)
         pair = tuple(sorted((i, j)))
         found = f"cosine {cosines[i, j]:.3g} of two classes"
-        self._put(_place(Test.HEAD_ANGLE, score, tensor, axis, pair, found))
+        self._put(_place(Oddity.HEAD_ANGLE, score, tensor, axis, pair, found))
 
 
 def outlying(values: Floats) -> tuple[float, tuple[int, ...]]:
@@ -259,7 +259,7 @@ def _equal(marks: NDArray[np.float32], squares: NDArray[np.float64]) -> list[tup
 
 
 def _place(
-    test: Test,
+    test: Oddity,
     score: float,
     tensor: Tensor,
     axis: str = "",
