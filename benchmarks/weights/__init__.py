@@ -84,11 +84,11 @@ def _text(known: Calibration, packages: Sequence[Examined]) -> str:
             f"{len(packaged.TEST)} packages below were kept for the test, and no choice was made "
             "after seeing what they score. Intervals are exact (Clopper and Pearson). At most "
             f"{known.like(0).false_alarms(LEVEL):.1%} of small honest networks of the population "
-            "have findings (upper 95 % bound, from the calibration alone). That models in packages are of it is "
-            "not so: their rate is measured, not proven.",
+            "have findings (upper 95 % bound, from the calibration alone). Models in packages are "
+            "not of it: their rate is measured, not proven.",
             "",
-            f"Models in packages of which findings or notes were made: {'; '.join(odd) or 'none'}. "
-            f"Large ones are held against {len(known.like(LARGE).networks)}, too few for a finding.",
+            f"Models in packages with findings or notes: {'; '.join(odd) or 'none'}. Large ones "
+            f"are held against {len(known.like(LARGE).networks)}, too few for a finding.",
             "",
             "Edits are made to networks kept for the test. Where two classes are exchanged, or a "
             "whole head is scaled, the weights are as honest as before: what is found there are "
