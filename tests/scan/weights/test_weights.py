@@ -202,6 +202,41 @@ def test_arrays_that_are_no_network_have_no_p_value(tmp_path: Path) -> None:
     assert any("no network's format" in why for why in report.uncovered)
 
 
+def test_packed_arrays_are_unread(tmp_path: Path) -> None:
+    import h5py
+    import joblib
+
+    values = np.random.default_rng(6).standard_normal((64, 50))
+    joblib.dump({"w": values}, tmp_path / "m.joblib", compress=3)
+    with h5py.File(tmp_path / "m.h5", "w") as h5:
+        h5.create_dataset("w", data=values, chunks=(8, 50), compression="gzip")
+        h5["names"] = ["a", "b"]
+    report = weights(tmp_path)
+    assert [str(u) for u in report.unread] == [
+        "m.h5: not summed up: w: a dataset in chunks",
+        "m.joblib: not summed up: w: an array inside a compressed pickle",
+    ]
+    assert any(why.startswith("m.h5: names: ") for why in report.uncovered)
+
+
+def test_quantised_blocks_are_summed_up_as_the_numbers_they_stand_for(tmp_path: Path) -> None:
+    import gguf
+    from gguf.quants import quantize
+
+    values = np.random.default_rng(7).standard_normal((64, 256)).astype("f4")
+    values[9] *= 50
+    kind = gguf.GGMLQuantizationType.Q8_0
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    writer.add_tensor("blk.0.ffn.weight", quantize(values, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    report = weights(tmp_path / "m.gguf")
+    assert report.unread == ()
+    assert {f.where.rows for f in report.findings} == {(9,)}
+
+
 def test_nothing_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         weights(tmp_path / "nowhere")

@@ -22,6 +22,12 @@ from credenza.scan.weights.statistics import Statistics
 _SHARD: Final = re.compile(r"[-_.]?\d{1,6}-of-\d{1,6}")
 _OPTIMIZERS: Final = ("optimizer", "exp_avg", "momentum_buffer", "optim_state")
 """In the names of what an optimizer left in a checkpoint: no weights, and like none."""
+_PACKED: Final = (
+    "a dataset in chunks",
+    "an array inside a compressed pickle",
+    "a piece of a tensor, which nobody puts together",
+)
+"""How `credenza.artifact` ends its words for arrays that it does not unpack."""
 _RUNNING: Final = ("running_mean", "running_var", "moving_mean", "moving_variance")
 NETWORKS: Final = frozenset(
     {
@@ -130,8 +136,17 @@ def _known(root: Path, looked: Looked) -> Iterator[tuple[str, tuple[Lying, File 
         except (CredenzaError, MemoryError, RecursionError) as e:
             _not_read(looked, entry.path, str(e) or repr(e))
         else:
-            looked.uncovered += [f"{entry.path}: {why}" for why in file.unread]
+            _say_unread(entry.path, file, looked)
         yield entry.path, (entry, file)
+
+
+def _say_unread(path: str, file: File, looked: Looked) -> None:
+    """What of a file its reader left: packed arrays may be weights, all else is none."""
+    for why in file.unread:
+        if why.endswith(_PACKED):
+            looked.unread.append(Unread(where=Where(file=path), why=f"not summed up: {why}"))
+        else:
+            looked.uncovered.append(f"{path}: {why}")
 
 
 def _not_read(looked: Looked, path: str, why: str) -> None:
