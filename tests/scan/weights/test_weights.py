@@ -237,6 +237,22 @@ def test_quantised_blocks_are_summed_up_as_the_numbers_they_stand_for(tmp_path: 
     assert {f.where.rows for f in report.findings} == {(9,)}
 
 
+def test_nan_in_a_table_is_a_note(tmp_path: Path) -> None:
+    import joblib
+    from sklearn.impute import SimpleImputer
+
+    table = np.random.default_rng(8).standard_normal((64, 50))
+    table[3, 4], table[5, 6] = np.nan, 1e9
+    joblib.dump({"table": table, "imputer": SimpleImputer().fit(table)}, tmp_path / "m.joblib")
+    np.savez(tmp_path / "m.npz", table=table)
+    np.save(tmp_path / "m.npy", table)
+    report = weights(tmp_path)
+    assert {f.where.file for f in report.findings} == {"m.joblib", "m.npz", "m.npy"}
+    assert {f.severity for f in report.findings if f.rule == "scan.weight-not-finite"} == {
+        Severity.NOTE
+    }
+
+
 def test_nothing_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         weights(tmp_path / "nowhere")

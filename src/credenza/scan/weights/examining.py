@@ -182,20 +182,22 @@ def _plain(model: Model) -> Iterator[Finding]:
     """What needs no calibration."""
     for held in model.notable:
         if held.sums.nan or held.sums.infinite:
-            yield _not_finite(held)
+            yield _not_finite(held, model)
         elif _is_absurd(held):
-            yield _absurd(held)
+            yield _absurd(held, model)
     yield from _untouched(model)
 
 
-def _not_finite(held: Summed) -> Finding:
-    """A mask of minus infinities and zeros is honest, and so is a constant of a graph."""
+def _not_finite(held: Summed, model: Model) -> Finding:
+    """A mask of minus infinities and zeros is honest, and so are a constant of a graph and what is
+    missing from a table.
+    """
     sums = held.sums
     mask = not sums.nan and not sums.minimum < sums.maximum
     honest = mask or sums.size == 1 or is_of_optimizer(held.tensor)
     return Finding(
         rule="scan.weight-not-finite",
-        severity=Severity.NOTE if honest else Severity.HIGH,
+        severity=Severity.NOTE if honest or not model.weighs else Severity.HIGH,
         what="a mask of infinities" if mask else "numbers of a tensor are not finite",
         where=Where(file=held.tensor.file, tensor=held.tensor.name),
         expected="finite numbers",
@@ -217,13 +219,13 @@ def _is_absurd(held: Summed) -> bool:
     )
 
 
-def _absurd(held: Summed) -> Finding:
+def _absurd(held: Summed, model: Model) -> Finding:
     largest, tensor = held.sums.largest, held.tensor
     count = next(i for i, (a, b) in enumerate(itertools.pairwise(largest), 1) if a / b >= 2**_APART)
     columns = held.sums.size // tensor.shape[0] if len(tensor.shape) > 1 else 1
     return Finding(
         rule="scan.weight-range",
-        severity=Severity.MEDIUM,
+        severity=Severity.MEDIUM if model.weighs else Severity.NOTE,
         what="a few numbers of a tensor are absurdly large",
         where=Where(
             file=tensor.file,

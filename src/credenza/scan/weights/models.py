@@ -36,6 +36,8 @@ NETWORKS: Final = frozenset(
     }
 )
 """Formats of networks. Arrays in other files may be anything: honest ones are not known."""
+TABLES: Final = frozenset({"npz", "npy"})
+"""Formats of networks that are as often those of data, of which NaN is an honest part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,22 @@ class Model:
     """The files that are one model: a file, or all shards of one, and what was found in it."""
 
     name: str
-    scored: bool
+    format: str
     scores: Scores = field(default_factory=Scores)
     tensors: int = 0
     elements: int = 0
     zeros: int = 0
     notable: list[Summed] = field(default_factory=list)
+
+    @property
+    def scored(self) -> bool:
+        """Whether it is held against honest networks."""
+        return self.format in NETWORKS
+
+    @property
+    def weighs(self) -> bool:
+        """Whether its numbers are weights for certain, and no table of data."""
+        return self.scored and self.format not in TABLES
 
     def take(self, tensor: Tensor, sums: Statistics) -> None:
         self.tensors += 1
@@ -162,7 +174,7 @@ def _held(
         if file is None or not file.tensors:
             continue
         name = _SHARD.sub("", path)
-        model = looked.models.setdefault(name, Model(name, file.format in NETWORKS))
+        model = looked.models.setdefault(name, Model(name, file.format))
         wanted = [t for t in file.tensors if is_weights(t)]
         elsewhere = _Failures(path)
         for tensor in wanted:
