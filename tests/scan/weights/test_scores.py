@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from credenza.rates import student_tail
 from credenza.scan.weights import Oddity, Place, scored
 from credenza.scan.weights.scores import outlying
 
@@ -168,12 +167,3 @@ def test_a_few_outliers_do_not_hide_each_other(count: int) -> None:
     score, at = outlying(values)
     assert at == tuple(range(count))
     assert score > 10
-
-
-@pytest.mark.parametrize("freedom", [1, 2, 5, 30, 1000])
-@pytest.mark.parametrize("t", [-3.0, -0.1, 0.0, 0.1, 1.0, 3.0, 38.0])
-def test_the_tail_of_student(t: float, freedom: int) -> None:
-    from scipy import stats
-
-    expected = stats.t.logsf(t, freedom) / np.log(10)
-    assert student_tail(t, freedom) == pytest.approx(expected, rel=1e-9, abs=1e-12)
