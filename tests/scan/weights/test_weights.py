@@ -118,6 +118,10 @@ def test_a_batch_norm_that_never_saw_data_is_a_note(trained: State, tmp_path: Pa
     state["5.running_var"].fill_(1)
     (finding,) = examined(state, tmp_path).findings
     assert (finding.rule, finding.severity) == ("scan.weight-untouched", Severity.NOTE)
+    state["1.running_mean"].zero_()
+    state["1.running_var"].fill_(1)
+    (finding,) = examined(state, tmp_path).findings
+    assert finding.found.endswith("and 1 more")
 
 
 @pytest.mark.parametrize(

@@ -244,14 +244,21 @@ _VARIANCES: Final = ("running_var", "moving_variance")
 def _untouched(model: Model) -> Iterator[Finding]:
     """Batch norms whose running mean is 0 and variance 1 throughout: no data went through."""
     constant = {(h.tensor.file, h.tensor.name): h.sums.maximum for h in model.notable}
-    for (file, name), value in constant.items():
-        for mean, variance in zip(_MEANS, _VARIANCES, strict=True):
-            other = name.removesuffix(mean) + variance
-            if name.endswith(mean) and value == 0 and constant.get((file, other)) == 1:
-                yield Finding(
-                    rule="scan.weight-untouched",
-                    severity=Severity.NOTE,
-                    what="a batch norm has never seen data",
-                    where=Where(file=file, tensor=name),
-                    found="mean 0 and variance 1 throughout",
-                )
+    found = [
+        (file, name)
+        for (file, name), value in constant.items()
+        for mean, variance in zip(_MEANS, _VARIANCES, strict=True)
+        if name.endswith(mean)
+        and value == 0
+        and constant.get((file, name.removesuffix(mean) + variance)) == 1
+    ]
+    if found:
+        file, name = found[0]
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        yield Finding(
+            rule="scan.weight-untouched",
+            severity=Severity.NOTE,
+            what="a batch norm has never seen data",
+            where=Where(file=file, tensor=name),
+            found=f"mean 0 and variance 1 throughout{more}",
+        )
