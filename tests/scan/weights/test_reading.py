@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,3 +187,31 @@ def test_a_file_that_shrinks_ends_the_digest_thread(tmp_path: Path) -> None:
         path.write_bytes(bytes(8))
         with pytest.raises(InputError, match="64 bytes expected"):
             read(opened, [PLAIN], lambda _t, _o: None, digest=True)
+
+
+def test_tensors_in_one_deflate_stream_are_inflated_once(tmp_path: Path) -> None:
+    """A Keras archive is one HDF5 file, deflated, and each of its tensors a part of that."""
+    values = np.random.default_rng(9).standard_normal((40, 300)).astype("f4")
+    deflate = zlib.compressobj(wbits=-15)
+    data = deflate.compress(values.tobytes()) + deflate.flush()
+    (tmp_path / "t").write_bytes(data)
+    region = Region(start=0, stop=len(data), nbytes=values.nbytes, encoding="deflate")
+    tensors = tuple(
+        replace(PLAIN, name=f"{i}", shape=(300,), offset=1200 * i, region=region) for i in range(40)
+    )
+    file = File(path="t", size=len(data), format="test", tensors=tensors)
+    found, _ = held(tmp_path, file)
+    for i, row in enumerate(values):
+        got = found[f"{i}"]
+        assert isinstance(got, Statistics)
+        assert (got.minimum, got.maximum) == (row.min(), row.max())
+
+
+@pytest.mark.parametrize("size", [1, 1 << 21, (3 << 21) - 4, 3 << 21, (3 << 21) + 4])
+def test_a_stream_that_inflates_much_is_given_to_its_end(size: int, tmp_path: Path) -> None:
+    deflate = zlib.compressobj(wbits=-15)
+    data = deflate.compress(bytes(4 * size)) + deflate.flush()
+    region = Region(start=0, stop=len(data), nbytes=4 * size, encoding="deflate")
+    got = one(tmp_path, data, replace(PLAIN, shape=(size,), region=region))
+    assert isinstance(got, Statistics)
+    assert (got.size, got.zeros) == (size, size)

@@ -76,6 +76,7 @@ def test_a_class_that_shouts_is_found_and_named(trained: State, tmp_path: Path) 
     report = examined(state, tmp_path)
     named = [f for f in report.findings if f.where.tensor == "7.weight" and f.where.rows == (2,)]
     assert named
+    assert len(set(report.findings)) == len(report.findings)
     assert report.worst is Severity.LOW
     assert p_value(report) <= LEVEL
     assert named[0].figures[0].value == p_value(report)

@@ -8,7 +8,7 @@ import queue
 import threading
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeAlias, final
 
@@ -89,13 +89,9 @@ def read(
                 for tensor in regions[region]:
                     found(tensor, Failed("its bytes overlap those of others"))
                 continue
-            takers = _takers(regions[region])
             _between(file, at, region.start, hasher, progress)
-            for chunk in _chunks(file, region.start, region.stop, hasher, progress):
-                for taker in takers:
-                    taker.take(chunk)
-            for taker in takers:
-                found(taker.tensor, taker.finish())
+            chunks = _chunks(file, region.start, region.stop, hasher, progress)
+            _take(region, chunks, _takers(regions[region]), found)
             at = region.stop
         _between(file, at, file.size, hasher, progress)
         return hasher.hexdigest()
@@ -192,6 +188,20 @@ class _Digest:
         self._end()
 
 
+def _take(
+    region: Region, chunks: Iterable[memoryview], takers: Sequence[_Taker], found: Found
+) -> None:
+    """Show all bytes of a region to each that takes them."""
+    inflater = None if region.encoding == "raw" else _Inflater(region)
+    for chunk in chunks:
+        for piece in (chunk,) if inflater is None else inflater.pieces(chunk):
+            for taker in takers:
+                taker.take(piece)
+    failed = None if inflater is None else inflater.finish()
+    for taker in takers:
+        found(taker.tensor, failed or taker.finish())
+
+
 class _Taker(Protocol):
     """Takes the bytes of a tensor's region, in order."""
 
@@ -218,7 +228,7 @@ def _takers(tensors: Iterable[Tensor]) -> list[_Taker]:
             taker = _Not(tensor, Failed("it lies apart, and is too large to be held whole"))
             if held >= 0 and lines >= 0:
                 taker = _Whole(tensor)
-        takers.append(_Inflating(taker) if tensor.region.encoding != "raw" else taker)
+        takers.append(taker)
     return takers
 
 
@@ -309,22 +319,19 @@ class _Not:
 
 
 @final
-class _Inflating:
-    """A tensor whose region is a DEFLATE stream (RFC 1951)."""
+class _Inflater:
+    """A region that is a DEFLATE stream (RFC 1951), which all of its tensors read."""
 
-    def __init__(self, inner: _Taker) -> None:
-        self._inner = inner
+    def __init__(self, region: Region) -> None:
         self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
-        self._left = inner.tensor.region.nbytes
+        self._left = region.nbytes
         self._failed: Failed | None = None
 
-    @property
-    def tensor(self) -> Tensor:
-        return self._inner.tensor
-
-    def take(self, chunk: memoryview) -> None:
+    def pieces(self, chunk: memoryview) -> Iterator[memoryview]:
+        """What a chunk inflates to, up to what the region claims."""
         data: bytes | memoryview = chunk
-        while self._failed is None and data:
+        more = True  # the stream may hold a little that it has not given, and no more to read
+        while self._failed is None and (data or more) and not self._stream.eof:
             try:
                 inflated = self._stream.decompress(data, _CHUNK)
             except zlib.error:
@@ -334,15 +341,14 @@ class _Inflating:
             if self._left < 0:
                 self._failed = Failed("it inflates to more than it claims")
             elif inflated:
-                self._inner.take(memoryview(inflated))
-            data = self._stream.unconsumed_tail
-            if self._stream.eof:
-                return
+                yield memoryview(inflated)
+            data, more = self._stream.unconsumed_tail, len(inflated) == _CHUNK
 
-    def finish(self) -> Outcome:
+    def finish(self) -> Failed | None:
+        """Why it did not come to what it claims, if so."""
         if self._failed is None and self._left:
-            self._failed = Failed("it inflates to less than it claims")
-        return self._failed or self._inner.finish()
+            return Failed("it inflates to less than it claims")
+        return self._failed
 
 
 def elements(tensor: Tensor, data: memoryview) -> NDArray[np.floating[Any]]:

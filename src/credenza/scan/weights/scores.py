@@ -113,6 +113,7 @@ class Scores:
         """
         if self._head is not None:
             _, tensor, matrix = self._head
+            self._head = None
             self._score_head(tensor, matrix)
         return {
             test: tuple(sorted(places, key=lambda p: -p.score)[:_MOST_PLACES])
