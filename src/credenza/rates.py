@@ -39,6 +39,26 @@ def interval(hits: int, of: int, confidence: float = 0.95) -> tuple[float, float
     return low, high
 
 
+def student_tail(t: float, freedom: int) -> float:
+    """log10 P(T ≥ t) for Student's t (DLMF 8.17; Abramowitz and Stegun, 26.7.1 with 26.5.27).
+
+    As a logarithm, since far out it is less than any float. More than 1,000 degrees of freedom
+    count as 1,000, which errs to the larger probability.
+    """
+    if t < 0:
+        return math.log10(1 - 10 ** student_tail(-t, freedom))
+    a = min(freedom, 1000) / 2
+    x, rest = 2 * a / (2 * a + t * t), t * t / (2 * a + t * t)
+    if rest < 1e-30:  # the tail is a half, to the last digit
+        return math.log10(0.5)
+    log_front = (
+        math.lgamma(a + 0.5) - math.lgamma(a) - math.lgamma(0.5) + a * math.log(x)
+    ) + 0.5 * math.log(rest)
+    if x < (a + 1) / (a + 2.5):
+        return (log_front + math.log(_fraction(a, 0.5, x) / a / 2)) / math.log(10)
+    return math.log10((1 - math.exp(log_front) * _fraction(0.5, a, rest) / 0.5) / 2)
+
+
 def _where_at_least(hits: int, of: int, tail: float) -> float:
     """The rate p at which ``hits`` or more out of ``of`` come with probability ``tail``."""
     low, high = 0.0, 1.0
