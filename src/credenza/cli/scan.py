@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from credenza.cli.console import AsJson, Html, looking, note
+from credenza.cli.console import AsJson, Html, note
 from credenza.cli.outputs import CycloneDx, FailOn, Output, Outputs, Quiet, Sarif, Strict
 from credenza.findings import Severity
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
 
     from credenza.findings import Report
     from credenza.scan.allowing import Allowances
@@ -45,11 +45,21 @@ def scan(
     digest: Annotated[
         bool, typer.Option("--digest", help="Also tell the SHA-256 of each file.")
     ] = False,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Also say whether its weights look like honest ones.")
+    ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against", metavar="MODEL", help="Also say what changed since a trusted one."
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Say what in a file would run, hides, or abuses its format."""
     import datetime as dt
 
+    from credenza.cli.questions import Questions, answers
     from credenza.report import Gate
 
     outputs = Outputs(
@@ -63,7 +73,8 @@ def scan(
     today = dt.datetime.now(dt.UTC).date()
     allowances, known = _allowances(allow), _known(baseline)
     digest = digest or outputs.digest or any(entry.sha256 for entry in allowances)
-    reports, folders = _scanned(paths, digest=digest)
+    questions = Questions(digest=digest, weights=weights, against=against)
+    reports, folders = answers(paths, questions)
     if allow is not None:
         reports = _allowed(reports, allowances, today, folders)
     if baseline is not None:
@@ -72,32 +83,6 @@ def scan(
         reports = without_known(reports, known)
     instead = _suggestion(reports, today, folders) if suggest_allow else ""
     outputs.conclude(reports, Gate(fail_on=fail_on, strict=strict), folders, instead)
-
-
-def _scanned(paths: Sequence[str], *, digest: bool) -> tuple[tuple[Report, ...], tuple[str, ...]]:
-    """A report on each path, and the folder that its files lie in."""
-    from dataclasses import replace
-
-    from credenza.cli.places import named, place
-    from credenza.errors import InputError
-    from credenza.report.words import unlooked
-    from credenza.scan import scan
-
-    reports, folders, names = [], [], named(paths)
-    with looking("scanning") as progress:
-        for name in names:
-            try:
-                with place(name, progress) as at:
-                    # --weights and --against MODEL have their place here: more reports on `at`.
-                    report = scan(at.path, digest=digest, progress=progress)
-                    reports.append(replace(report, subject=at.subject))
-                    folders.append(at.folder)
-            except InputError as e:
-                if len(names) == 1:
-                    raise
-                reports.append(unlooked("scan", name, str(e)))
-                folders.append("")
-    return tuple(reports), tuple(folders)
 
 
 def _allowances(file: Path | None) -> Allowances:
