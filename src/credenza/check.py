@@ -1,4 +1,4 @@
-"""All that can be asked of a model without data, in one answer: its seal, and what is in it."""
+"""All that can be asked of a model without data, in one answer: seal, content, weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from credenza.errors import AlteredError, InputError, RefusedError, UnsealedError
+from credenza.errors import AlteredError, CredenzaError, InputError, RefusedError, UnsealedError
 from credenza.findings import Finding, Report, Severity, Unread, Where
 from credenza.scan import scan
 from credenza.verbs import callable_room
@@ -23,7 +23,7 @@ def check(
     digest: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Report, ...]:
-    """What its seal says and what a scan finds, a report each.
+    """What its seal says, what a scan finds, and how its weights look, a report each.
 
     With ``trust`` the seal is verified, and a model without one is a finding. Else it is said
     whether there is one, and that nobody held it against anything. ``digest`` and ``progress`` are
@@ -31,8 +31,24 @@ def check(
     """
     model = Path(path)
     looked = scan(model, digest=digest, progress=progress)
-    # Weights have their place here, the third of the answers.
-    return (_verified(model, trust) if trust is not None else _unverified(model), looked)
+    said = _verified(model, trust) if trust is not None else _unverified(model)
+    return (said, looked, _weights(model))
+
+
+def _weights(model: Path) -> Report:
+    from credenza.scan.weights import weights
+
+    try:
+        return weights(model)
+    except CredenzaError as e:
+        nothing = Unread(where=Where(file="."), why=str(e))
+        return Report(
+            examination="weights",
+            subject=str(model),
+            covered=(),
+            uncovered=(str(nothing),),
+            unread=(nothing,),
+        )
 
 
 def _verified(model: Path, trust: Trust) -> Report:

@@ -30,10 +30,10 @@ def test_check_holds_a_seal_against_a_trust(folder: Path, run: Run) -> None:
     assert done.code == 0
     assert "no trust was given to hold it against" in " ".join(done.out.split())
     done = run("check", model, "--trust", "mine.pub", "--json")
-    seal, looked = json.loads(done.out)["reports"]
+    seal, looked, weights = json.loads(done.out)["reports"]
     assert done.code == 0
     assert len(bytes.fromhex(seal["root"])) == 32
-    assert looked["examination"] == "scan"
+    assert (looked["examination"], weights["examination"]) == ("scan", "weights")
     assert run("check", model, "--trust", "other.pub").code == 1
     written(folder, a_bin="nothinG")
     done = run("check", model, "--trust", "mine.pub", "--sarif", "r.sarif")

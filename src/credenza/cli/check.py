@@ -27,7 +27,7 @@ def check(
     html: Html = None,
     quiet: Quiet = False,
 ) -> None:
-    """Hold a model against its seal and scan it: one verdict."""
+    """Check a model without data: its seal, a scan, its weights."""
     from credenza.check import check
     from credenza.cli.places import folder
     from credenza.report import Gate

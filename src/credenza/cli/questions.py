@@ -11,7 +11,6 @@ from credenza.cli.places import named, place
 from credenza.errors import CredenzaError, InputError
 from credenza.findings import Report
 from credenza.report.words import unlooked
-from credenza.scan import scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +26,8 @@ class Questions:
 
         What another question raises is said in its report, and takes nothing from the scan's.
         """
+        from credenza.scan import scan
+
         yield scan(path, digest=self.digest, progress=progress)
         if self.weights:
             from credenza.scan.weights import weights
