@@ -99,10 +99,10 @@ class _Lz4:
 def _zstd() -> Decompressor:
     """That of Python 3.14, or the same for older ones."""
     try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]
+        from compression import zstd
     except ImportError:
         try:
-            from backports import zstd  # type: ignore[import-not-found,unused-ignore]
+            from backports import zstd
         except ImportError as e:
             raise MissingExtraError("a file that is compressed with zstd", "zstd") from e
     options = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}

@@ -255,8 +255,9 @@ def check_agreement(entry: Entry, local: Local, say: Say) -> None:
         what = f"{entry.name}: its own header has another method or other flags"
         say(Problem("zip-disagreement", what, entry.header, severity))
     claimed = (entry.crc, entry.packed, entry.size)
-    left_open = (0, 0, 0) if entry.flags & DESCRIPTOR else claimed
-    if (local.crc, local.packed, local.size) not in (claimed, left_open):
+    own = (local.crc, local.packed, local.size)
+    left_open = 0 if entry.flags & DESCRIPTOR else None  # Info-ZIP leaves open what it must
+    if any(mine not in (other, left_open) for mine, other in zip(own, claimed, strict=True)):
         what = f"{entry.name}: its own header has another CRC or size"
         say(Problem("zip-disagreement", what, entry.header))
     for kind, _ in (*entry.extras, *local.extras):

@@ -46,7 +46,12 @@ _ZSTD: Final = (20, 93)
 _LZMA_HEAD: Final = 9
 _PICKLES: Final = (".pkl", ".pickle", ".debug_pkl")
 _SOURCES: Final = (*_PICKLES, ".py", ".json")
-_STORAGE: Final = re.compile(r"(?:^|/)(?:(?:data|constants|xl)/\d+|\.data/\d+\.storage)$")
+_STORAGE: Final = re.compile(
+    r"(?:^|/)(?:(?:data|constants|xl)/\d+|\.data/\d+\.storage"
+    r"|data/weights/weight_\d+|data/constants/tensor_\d+)$"
+)
+"""Of checkpoints and TorchScript, of torch.package, of torch.export."""
+_TORCH: Final = ("data.pkl", ".data/version")
 _READ_WHOLE: Final = 8 << 20
 _PIECE: Final = 1 << 20
 _SHEBANG: Final = re.compile(rb"#![^\n]{0,250}\n")
@@ -108,7 +113,7 @@ class _Archive:
             self._list(end)
         gaps = list(self._gaps(ends))
         names = [m.name for m in self.members.values()]
-        self.is_torch = any(n.lower().endswith("data.pkl") for n in names)
+        self.is_torch = any(n.lower().endswith(_TORCH) for n in names)
         self._compare_cases(names)
         yield from self._said(self._first(ends))
         if not ends:
