@@ -16,6 +16,8 @@ from credenza.findings import Where
 
 PIECE: Final = 1 << 20
 """The most bytes that are decompressed at once."""
+_FED: Final = 1 << 16
+"""The most bytes that a decompressor is fed at once."""
 _MOST_RATIO: Final = 100
 _ALWAYS: Final = 256 << 20
 """Decompressed, a file may be `_MOST_RATIO` times its size, and this many bytes in any case."""
@@ -186,29 +188,59 @@ class Stream:
     ) -> None:
         self.file = file
         self.method = method
-        self.stop = self._at = start
+        self.start = self.stop = self._fed = self._at = start
         self._limit = max(_ALWAYS, _MOST_RATIO * file.size) if limit is None else limit
 
     def pieces(self) -> Iterator[bytes]:
-        """The content in pieces of at most `PIECE` bytes.
+        """The content in pieces of at most `PIECE` bytes: all that comes before a break, too.
 
         Raises `BrokenPickleError` where it breaks off or becomes too large, `MissingExtraError`
         where nothing here can decompress it.
         """
         total = 0
+        try:
+            for piece in self._whole():
+                total += len(piece)
+                if total > self._limit:
+                    what = f"the {self.method.name} stream grows beyond all measure"
+                    raise self._refused("compressed-bomb", what, f"up to {self._limit} bytes")
+                yield piece
+        except BrokenPickleError as e:
+            if isinstance(e.__cause__, _BROKEN):
+                yield from self._salvaged(total)
+            raise
+
+    def _whole(self) -> Iterator[bytes]:
         stream = self._opened()
         while not stream.eof:
             piece, fed = self._next(stream)
-            total += len(piece)
-            if total > self._limit:
-                what = f"the {self.method.name} stream grows beyond all measure"
-                raise self._refused("compressed-bomb", what, f"up to {self._limit} bytes")
             if piece:
                 yield piece
             elif not fed and not stream.eof:
                 what = f"the file ends within its {self.method.name} stream"
                 raise self._refused("compressed-stream", what, "its end")
         self.stop = self._at - len(stream.unused_data or b"")
+
+    def _salvaged(self, total: int) -> Iterator[bytes]:
+        """What comes out before the break, behind the first ``total`` bytes.
+
+        A decompressor that fails keeps to itself what it has made of that piece of input. A loader
+        that reads in smaller pieces has seen it, and has run it.
+        """
+        stream = self._opened()
+        last = range(self._fed, self._at)
+        fed = (*range(self.start, self._fed, _FED), *last)
+        seen = 0
+        try:
+            for at in fed:
+                step = 1 if at in last else min(_FED, self._fed - at)
+                for piece in _drained(stream, self.file.pread(at, step)):
+                    seen += len(piece)
+                    if total < seen <= self._limit:
+                        yield piece[-(seen - total) :]
+                        total = seen
+        except _BROKEN:
+            return
 
     def _opened(self) -> Decompressor:
         try:
@@ -218,9 +250,11 @@ class Stream:
 
     def _next(self, stream: Decompressor) -> tuple[bytes, int]:
         """The next piece, and how many bytes were fed for it."""
-        left = self.file.size - self._at
-        fed = self.file.pread(self._at, min(PIECE, left)) if stream.needs_input else b""
-        self._at += len(fed)
+        fed = b""
+        if stream.needs_input:
+            self._fed = self._at
+            fed = self.file.pread(self._at, min(_FED, self.file.size - self._at))
+            self._at += len(fed)
         try:
             return stream.decompress(fed, PIECE), len(fed)
         except _BROKEN as e:
@@ -235,3 +269,13 @@ class Stream:
     ) -> BrokenPickleError:
         where = Where(file=self.file.path, start=self._at)
         return broken(rule, what, where, expected=expected, found=found)
+
+
+def _drained(stream: Decompressor, data: bytes) -> Iterator[bytes]:
+    """All that comes out when ``data`` is fed."""
+    piece = stream.decompress(data, PIECE)
+    while piece:
+        yield piece
+        if stream.needs_input or stream.eof:
+            return
+        piece = stream.decompress(b"", PIECE)

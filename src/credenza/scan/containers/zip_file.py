@@ -133,12 +133,16 @@ class _Archive:
     def _list(self, ends: Ends) -> None:
         """Every member by one directory, and by its own header where that differs."""
         seen: dict[str, Entry] = {}
+        headers: set[int] = set()
         for number, entry in enumerate(entries(self.piece, ends, self.problems.append)):
             if number > self.budget.pieces:
                 raise OverBudgetError
             self._check(entry, seen.get(entry.name))
             seen[entry.name] = entry
             at = entry.header + ends.base
+            if at in headers:
+                self.problems.append(Problem("zip-overlap", "two members are one", at))
+            headers.add(at)
             local = local_header(self.piece, at, self.piece.size, self.problems.append)
             if local is None:
                 continue
