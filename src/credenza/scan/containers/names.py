@@ -42,7 +42,7 @@ def link(name: str, target: str, at: int) -> Iterator[Finding]:
     yield Finding(
         rule="scan.archive-link",
         severity=Severity.HIGH if outside else Severity.LOW,
-        what=f"{name} is a link{' out of the archive' if outside else ''}",
+        what=f"{name[:120]} is a link{' out of the archive' if outside else ''}",
         where=Where(start=at),
         found=f"{name[:60]} -> {target[:60]}",
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
-from typing import IO, Final, final
+import weakref
+from typing import Final, final
 
 from credenza.artifact.interface import Bytes, Held
 from credenza.artifact.zips import Slice
@@ -17,20 +17,21 @@ _MOST_HELD: Final = 8 << 20
 
 
 @final
-@dataclass(frozen=True, slots=True)
 class _Disk:
-    """A temporary file, which goes when nobody looks at it any more."""
+    """A temporary file without a name, which goes when nobody looks at it any more."""
 
-    path: str
-    file: IO[bytes]
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.handle = _temporary()
+        weakref.finalize(self, os.close, self.handle)
 
     @property
     def size(self) -> int:
-        return os.fstat(self.file.fileno()).st_size
+        return os.fstat(self.handle).st_size
 
     def pread(self, start: int, length: int) -> bytes:
         try:
-            data = os.pread(self.file.fileno(), length, start)
+            data = os.pread(self.handle, length, start)
         except OSError as e:
             raise InputError(f"{self.path}: what was unpacked is lost: {e.strerror}") from e
         if len(data) != length:
@@ -69,23 +70,18 @@ class Spool:
         return Slice(self._disk, start, self._written - start)
 
     def _flush(self) -> None:
-        if self._disk is None:
-            self._disk = _Disk(self._path, _temporary())
-        left = memoryview(self._held)
         try:
-            while left:
-                done = os.pwrite(self._disk.file.fileno(), left, self._written)
-                self._written += done
-                left = left[done:]
+            if self._disk is None:
+                self._disk = _Disk(self._path)
+            done = 0
+            while done < len(self._held):
+                done += os.pwrite(self._disk.handle, self._held[done:], self._written + done)
         except OSError as e:
             raise InputError(f"there is no room to unpack it: {e.strerror}") from e
-        finally:
-            left.release()
+        self._written += done
         self._held = bytearray()
 
 
-def _temporary() -> IO[bytes]:
-    try:
-        return tempfile.TemporaryFile(prefix="credenza-")
-    except OSError as e:
-        raise InputError(f"there is no room to unpack it: {e.strerror}") from e
+def _temporary() -> int:
+    with tempfile.TemporaryFile(prefix="credenza-") as file:
+        return os.dup(file.fileno())

@@ -13,7 +13,7 @@ from credenza.artifact.zips import Slice
 from credenza.errors import MalformedError, MissingExtraError
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.containers.spooled import Spool
-from credenza.scan.interface import Budget, Piece, Said, Seen
+from credenza.scan.interface import Budget, OverBudgetError, Piece, Said, Seen
 
 _METHODS: Final = (*METHODS, ZSTD)
 _TRIAL: Final = 4096
@@ -67,48 +67,71 @@ def _opened(piece: Piece, method: Method, budget: Budget) -> Iterator[Seen]:
     `gzip` reads them all as one, joblib and `zlib` the first alone: the whole is looked at, and
     each but the first by itself.
     """
-    spool = Spool(piece.content.path, budget)
-    at, why = 0, ""
-    stops: list[int] = []
-    size = 0
-    while at < piece.size and not why and len(stops) < _MOST_STREAMS:
-        stream = Stream(piece, method, at)
-        try:
+    found = _Unpacked(piece, method, budget)
+    try:
+        found.unpack()
+    except MissingExtraError as e:
+        yield Unread(where=Where(), why=f"{e} ({e.hint})")
+        return
+    except MalformedError as e:
+        found.why = e.finding.what
+        found.is_over = e.finding.rule == "artifact.compressed-bomb"
+    except OverBudgetError:
+        found.is_over = True
+    yield from found.seen()
+    if found.is_over:
+        raise OverBudgetError
+
+
+@final
+class _Unpacked:
+    """Streams that are being unpacked into one content, and how that went."""
+
+    def __init__(self, piece: Piece, method: Method, budget: Budget) -> None:
+        self.piece = piece
+        self.method = method
+        self.spool = Spool(piece.content.path, budget)
+        self.at = self.size = 0
+        self.starts: list[int] = []
+        self.why = ""
+        self.is_over = False
+
+    def unpack(self) -> None:
+        """Raises as `Stream.pieces` and `Spool.write` do; what came before is kept."""
+        while len(self.starts) < _MOST_STREAMS:
+            self.starts.append(self.size)
+            stream = Stream(self.piece, self.method, self.at)
             for data in stream.pieces():
-                size += len(data)
-                spool.write(data)
-        except MissingExtraError as e:
-            yield Unread(where=Where(), why=f"{e} ({e.hint})")
-            return
-        except MalformedError as e:
-            why = e.finding.what
-        stops.append(size)
-        at = stream.stop
-        if method_of(piece, (method,), at) is None or method.name not in _JOINED:
-            break
-    content = spool.end()
-    yield piece.member(_named(piece.path), content)
-    for number, start in enumerate(stops[:-1], 2):
-        part = Slice(content, start, stops[number - 1] - start)
-        yield piece.member(f"(stream {number})", part)
-    yield from _judged(piece, method, at, len(stops), why)
+                self.spool.write(data)
+                self.size += len(data)
+            self.at = stream.stop
+            if self.method.name not in _JOINED:
+                return
+            if method_of(self.piece, (self.method,), self.at) is None:
+                return
 
+    def seen(self) -> Iterator[Seen]:
+        content = self.spool.end()
+        yield self.piece.member(_named(self.piece.path), content)
+        ends = [*self.starts[1:], content.size]
+        for number, start in enumerate(self.starts[1:], 1):
+            part = Slice(content, start, max(0, ends[number] - start))
+            yield self.piece.member(f"(stream {number + 1})", part)
+        if len(self.starts) > 1:
+            what = f"{len(self.starts)} {self.method.name} streams stand one behind the other"
+            yield _finding(Severity.LOW, what, 0)
+        if self.why and not self.is_over:
+            yield Unread(where=Where(start=self.at), why=self.why)
+        elif self.at < self.piece.size and not self.is_over:
+            yield from self._behind(self.piece.size - self.at)
 
-def _judged(piece: Piece, method: Method, at: int, streams: int, why: str) -> Iterator[Seen]:
-    """What is to be said of the streams, of which the last ended at byte ``at``."""
-    if streams > 1:
-        yield _finding(
-            Severity.LOW, f"{streams} {method.name} streams stand one behind the other", 0
-        )
-    if why:
-        yield Unread(where=Where(start=at), why=why)
-    elif at < piece.size:
-        left = piece.size - at
-        zeros = left <= _LONGEST_ZEROS and not piece.pread(at, left).strip(b"\0")
-        severity = Severity.LOW if zeros else Severity.HIGH
-        yield _finding(severity, f"{left} bytes follow the {method.name} stream", at)
+    def _behind(self, left: int) -> Iterator[Seen]:
+        zeros = left <= _LONGEST_ZEROS and not self.piece.pread(self.at, left).strip(b"\0")
+        what = f"{left} bytes follow the {self.method.name} stream"
+        yield _finding(Severity.LOW if zeros else Severity.HIGH, what, self.at)
         if not zeros:
-            yield piece.member(f"(bytes at {at})", Slice(piece, at, left))
+            rest = Slice(self.piece, self.at, left)
+            yield self.piece.member(f"(bytes at {self.at})", rest)
 
 
 def _finding(severity: Severity, what: str, at: int) -> Finding:

@@ -170,7 +170,9 @@ class _Archive:
         if len(self.names) == 1:
             self.is_torch = name in _TORCH
         if is_sparse:
-            yield Unread(where=Where(start=start), why=f"tar: {name}: holes in it are not filled")
+            yield Unread(
+                where=Where(start=start), why=f"tar: {name[:120]}: holes in it are not filled"
+            )
         yield self._part(name, start, size)
 
     def _part(self, name: str, start: int, size: int) -> Piece:
@@ -249,7 +251,7 @@ def _finding(
     return Finding(
         rule=f"scan.{rule}",
         severity=severity,
-        what=f"tar: {what}",
+        what=f"tar: {what[:240]}",
         where=Where(start=at),
         found=found[:120],
     )

@@ -40,6 +40,7 @@ MAGICS: Final = (
     (0x438, b"\x53\xef", "an ext disk image"),
 )
 """Where, what, and what that is (the magic database of file(1))."""
+_HEAD: Final = 16
 _SHORT: Final = 4
 _NAMES: Final = (".iso", ".img", ".ext4", ".cpio", ".z", ".lzh", ".lha")
 _DMG: Final = 512
@@ -60,11 +61,16 @@ class Unopened:
 
 
 def _kind(piece: Piece) -> str:
+    head = piece.head(_HEAD)
     for at, magic, kind in MAGICS:
-        if piece.size < at + len(magic) or piece.pread(at, len(magic)) != magic:
-            continue
-        if len(magic) >= _SHORT or piece.path.lower().endswith(_NAMES):
+        stop = at + len(magic)
+        found = head[at:stop] if stop <= _HEAD else _within(piece, at, stop)
+        if found == magic and (len(magic) >= _SHORT or piece.path.lower().endswith(_NAMES)):
             return kind
-    if piece.size > _DMG and piece.pread(piece.size - _DMG, 8) == b"koly\0\0\0\x04":
+    if _within(piece, piece.size - _DMG, piece.size - _DMG + 8) == b"koly\0\0\0\x04":
         return "an Apple disk image"
     return ""
+
+
+def _within(piece: Piece, start: int, stop: int) -> bytes:
+    return piece.pread(start, stop - start) if 0 <= start < stop <= piece.size else b""

@@ -54,6 +54,10 @@ _STORAGE: Final = re.compile(
 _TORCH: Final = ("data.pkl", ".data/version")
 _READ_WHOLE: Final = 8 << 20
 _PIECE: Final = 1 << 20
+_FIRST_STEP: Final = 64
+_NO_LIMIT: Final = 1 << 62
+"""The budget is what limits."""
+_SHOWN: Final = 120
 _SHEBANG: Final = re.compile(rb"#![^\n]{0,250}\n")
 _UNICODE_NAME: Final = 0x7075
 _ESCAPES: Final = re.compile(r"#U[0-9a-fA-F]{4}|#L[0-9a-fA-F]{6}|[^\x21-\x7e]|[?_]")
@@ -279,9 +283,9 @@ class _Archive:
                 yield Finding(
                     rule=f"artifact.{problem.rule}",
                     severity=problem.severity,
-                    what=f"zip: {problem.what}",
+                    what=f"zip: {problem.what[: 2 * _SHOWN]}",
                     where=Where(start=problem.at),
-                    found=problem.what[:120],
+                    found=problem.what[:_SHOWN],
                 )
         self.problems = []
 
@@ -304,7 +308,8 @@ class _Archive:
             yield self._unread(member, f"compression method {member.method} is not read")
             yield self.piece.member(member.name, packed)
             return
-        if member.size > self.budget.left and member.size <= 1032 * member.packed + 64:
+        reachable = member.method != DEFLATED or member.size <= 1032 * member.packed + 64
+        if member.size > self.budget.left and reachable:
             raise OverBudgetError
         yield from self._unpacked(member, packed, method)
         yield from self._told()
@@ -338,7 +343,7 @@ class _Archive:
     def _unpacked(self, member: _Member, packed: Bytes, method: Method) -> Iterator[Seen]:
         """A compressed member: what of it could be decompressed, and why not more."""
         start = _LZMA_HEAD if member.method == _LZMA else 0
-        stream = Stream(packed, method, start, limit=self.budget.left)
+        stream = Stream(packed, method, start, limit=_NO_LIMIT)
         crc, why = 0, ""
         try:
             for data in stream.pieces():
@@ -347,6 +352,9 @@ class _Archive:
         except MissingExtraError as e:
             yield self._unread(member, f"{e} ({e.hint})")
             return
+        except OverBudgetError:
+            yield self.piece.member(member.name, self.spool.end(), said=self._says(member.name))
+            raise
         except MalformedError as e:
             why = e.finding.what
         content = self.spool.end()
@@ -381,7 +389,7 @@ class _Archive:
         return Said.DATA if self.is_torch and _STORAGE.search(lower) else ""
 
     def _unread(self, member: _Member, why: str) -> Unread:
-        return Unread(where=Where(start=member.start), why=f"zip: {member.name}: {why}")
+        return Unread(where=Where(start=member.start), why=f"zip: {member.name[:_SHOWN]}: {why}")
 
     # --- without a directory ------------------------------------------------------
 
@@ -418,12 +426,14 @@ class _Archive:
 
     def _next_header(self, at: int) -> int | None:
         """Where the next local header begins, from ``at`` on."""
+        step = _FIRST_STEP
         while at < self.piece.size:
-            data = self.piece.pread(at, min(_PIECE + 3, self.piece.size - at))
+            data = self.piece.pread(at, min(step + 3, self.piece.size - at))
             found = data.find(LOCAL_MAGIC)
             if found >= 0:
                 return at + found
-            at += _PIECE
+            at += step
+            step = min(16 * step, _PIECE)
         return None
 
 
