@@ -17,7 +17,7 @@ import pytest
 import skops.io
 import torch
 from sklearn.linear_model import LinearRegression
-from torch.package import PackageExporter
+from torch.package.package_exporter import PackageExporter
 
 from credenza.findings import Severity
 from credenza.scan.interface import Said
@@ -40,15 +40,8 @@ def torch_aligned(at: Path) -> None:
 
 
 def torchscript(at: Path) -> None:
-    class Net(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.linear = torch.nn.Linear(3, 2)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.linear(x)
-
-    torch.jit.save(torch.jit.trace(Net(), torch.ones(1, 3)), str(at))
+    net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU())
+    torch.jit.save(torch.jit.script(net), str(at))
 
 
 def package(at: Path) -> None:

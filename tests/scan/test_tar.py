@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import struct
 import tarfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import torch
 
 from credenza.findings import Severity
 from credenza.scan.interface import Said
@@ -154,16 +157,52 @@ def test_a_hard_link_to_a_member_is_nothing() -> None:
     assert found.report.findings == ()
 
 
-def test_the_tar_format_of_pytorch() -> None:
-    """Before 0.1.10, ``torch.save`` wrote these four; it unpickles three of them to this day."""
-    names = ("sys_info", "pickle", "storages", "tensors")
-    found = looked(tarred(dict.fromkeys(names, EVIL)), "model.pt")
-    assert {name: found.said(name) for name in names} == {
-        "sys_info": "",
-        "pickle": Said.PICKLE,
-        "storages": Said.PICKLE,
-        "tensors": Said.PICKLE,
+def torch_tar(storages: bytes = b"", before: bytes = b"") -> bytes:
+    """What ``torch.save`` wrote before 0.1.10, of one tensor of three elements."""
+    kind = b"ctorch\nFloatStorage\n"
+    one = b"\x80\x02K\x01."
+    elements = struct.pack("<q3f", 3, 1, 2, 3)
+    tensor = b"\x80\x02(K\x01K\0ctorch\nFloatTensor\nt."
+    files = {
+        "sys_info": GOOD,
+        "storages": before
+        + one
+        + (b"\x80\x02(K\0X\x03\0\0\0cpu" + kind + b"t." + elements)
+        + (storages or b"\x80\x02]."),
+        "tensors": one + tensor + struct.pack("<ii3q", 1, 0, 3, 1, 0),
+        "pickle": b"\x80\x02K\x01Q.",
     }
+    return tarred(files)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_tar_format_of_pytorch_is_followed_as_pytorch_does(tmp_path: Path) -> None:
+    """Before 0.1.10, ``torch.save`` wrote these four; it unpickles three of them to this day."""
+    (tmp_path / "model.pt").write_bytes(torch_tar())
+    loaded = torch.load(tmp_path / "model.pt", weights_only=False)
+    assert loaded.tolist() == [1, 2, 3]
+    found = looked(torch_tar(), "model.pt")
+    assert found.report.findings == ()
+    assert [s.said for s in found.shown if s.inside[0].startswith("storages")] == [
+        Said.PICKLE,
+        Said.DATA,
+        Said.PICKLE,
+        Said.PICKLE,
+    ]
+    assert {s.said for s in found.shown if s.inside[0].startswith("tensors")} == {
+        Said.PICKLE,
+        Said.DATA,
+    }
+    assert found.said("pickle") == Said.PICKLE
+    assert found.said("sys_info") == ""
+
+
+def test_a_payload_anywhere_in_the_tar_format_of_pytorch_is_said_to_be_a_pickle() -> None:
+    for data in (torch_tar(storages=EVIL), torch_tar(before=EVIL)):
+        shown = {(s.said, s.data) for s in looked(data).shown}
+        assert (Said.PICKLE, EVIL) in shown
+    broken = torch_tar(before=b"\xff" + EVIL)
+    assert any(s.said == Said.PICKLE and EVIL in s.data for s in looked(broken).shown)
     assert looked(tarred({"a": GOOD, "pickle": EVIL})).said("pickle") == ""
 
 

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias, final
 
 from credenza.artifact.zips import Slice
 from credenza.findings import Finding, Severity, Unread, Where
+from credenza.scan.containers import torch_tar
 from credenza.scan.containers.names import is_outside, link, plain_path, sparing, through_links
 from credenza.scan.containers.tar_records import BLOCK, Header, Pax, header, is_tar, pax
 from credenza.scan.interface import Budget, OverBudgetError, Piece, Said, Seen
@@ -173,12 +174,21 @@ class _Archive:
             yield Unread(
                 where=Where(start=start), why=f"tar: {name[:120]}: holes in it are not filled"
             )
-        yield self._part(name, start, size)
+        if self.is_torch and name in torch_tar.MIXED:
+            yield from self._pickles(name, self._part(name, start, size))
+        else:
+            yield self._part(name, start, size)
+
+    def _pickles(self, name: str, whole: Piece) -> Iterator[Piece]:
+        """The pickles of a member as PyTorch reads it, and the elements of arrays between them."""
+        for start, stop, said in torch_tar.parts(name, whole):
+            part = Slice(whole.content, start, stop - start)
+            yield self.piece.member(f"{name} (from {start})", part, said=said)
 
     def _part(self, name: str, start: int, size: int) -> Piece:
         start = min(start, self.piece.size)
         said = ""
-        if name.lower().endswith(_PICKLES) or (self.is_torch and name in _TORCH - {"sys_info"}):
+        if name.lower().endswith(_PICKLES) or (self.is_torch and name == "pickle"):
             said = Said.PICKLE
         content = Slice(self.piece, start, max(0, min(size, self.piece.size - start)))
         return self.piece.member(name, content, said=said)
