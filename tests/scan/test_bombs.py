@@ -135,6 +135,26 @@ def test_a_large_checkpoint_is_not_read(tmp_path: Path) -> None:
     assert peak < 8 << 20
 
 
+def test_zeros_without_end_are_not_read(tmp_path: Path) -> None:
+    """A sparse file of a terabyte takes no room on disk."""
+    behind = tmp_path / "behind.tar"
+    behind.write_bytes(tarred({"a": EVIL}))
+    between = tmp_path / "between.zip"
+    data = zipped({"a": EVIL})
+    at = data.rindex(b"PK\x01\x02")
+    between.write_bytes(data[:at])
+    with between.open("r+b") as file:
+        file.seek(1 << 32)
+        file.write(data[at:])
+    os.truncate(behind, 1 << 40)
+    start = time.process_time()
+    assert "zeros without end" in looked(behind, most=64).report.unread[0].why
+    found = looked(between, most=64)
+    assert "artifact.zip-gap" in found.accused
+    assert EVIL in found.contents
+    assert time.process_time() - start < 5
+
+
 # --- the spool ----------------------------------------------------------------------
 
 

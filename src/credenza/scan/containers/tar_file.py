@@ -26,6 +26,8 @@ _LABELS: Final = (b"V", b"D")
 _LONGEST_NAME: Final = 1 << 16
 _MOST_SKIPPED: Final = 4096
 _STEP: Final = 1 << 20
+_MOST_ZEROS: Final = 64 << 20
+"""How much is read for nothing: a sparse file has zeros without end."""
 _TORCH: Final = frozenset({"sys_info", "pickle", "storages", "tensors"})
 _HARMLESS_GLOBALS: Final = frozenset({"comment"})
 _PICKLES: Final = (".pkl", ".pickle")
@@ -230,13 +232,16 @@ class _Archive:
     def _end(self, at: int) -> Iterator[Seen]:
         """What stands behind the first block of zeros, where readers stop."""
         self.is_read = True
-        for start in range(at, self.piece.size, _STEP):
+        stop = min(self.piece.size, at + _MOST_ZEROS)
+        for start in range(at, stop, _STEP):
             data = self.piece.pread(start, min(_STEP, self.piece.size - start))
             if rest := data.lstrip(b"\0"):
                 begin = (start + len(data) - len(rest)) // BLOCK * BLOCK
                 yield self._says("bytes stand behind the end of the archive", begin)
                 yield self._part(f"(bytes at {begin})", begin, self.piece.size - begin)
                 return
+        if stop < self.piece.size:
+            yield Unread(where=Where(start=stop), why="tar: zeros without end stand behind it")
 
     def _resume(self, at: int) -> _Steps:
         """Go on behind a broken header as GNU tar does, where there is something."""

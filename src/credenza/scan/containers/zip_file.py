@@ -54,6 +54,10 @@ _STORAGE: Final = re.compile(
 _TORCH: Final = ("data.pkl", ".data/version")
 _READ_WHOLE: Final = 8 << 20
 _PIECE: Final = 1 << 20
+_MOST_ZEROS: Final = 64 << 20
+"""How much is read for nothing: a sparse file has zeros without end."""
+_MOST_SEARCHED: Final = 256 << 20
+"""How far members are searched for that no directory names."""
 _FIRST_STEP: Final = 64
 _NO_LIMIT: Final = 1 << 62
 """The budget is what limits."""
@@ -110,6 +114,7 @@ class _Archive:
         self.spans: list[tuple[int, int]] = []
         self.is_torch = False
         self.stored = 2 * piece.size + _PIECE
+        self.searched = 0
 
     def seen(self) -> Iterator[Seen]:
         ends = find_ends(self.piece, self.problems.append)
@@ -237,8 +242,10 @@ class _Archive:
             position = max(position, stop)
 
     def _is_filled(self, start: int, stop: int) -> bool:
-        runs = range(start, stop, _PIECE)
-        return any(self.piece.pread(i, min(_PIECE, stop - i)).strip(b"\0") for i in runs)
+        runs = range(start, min(stop, start + _MOST_ZEROS), _PIECE)
+        return stop - start > _MOST_ZEROS or any(
+            self.piece.pread(i, min(_PIECE, stop - i)).strip(b"\0") for i in runs
+        )
 
     def _begins(self) -> bool:
         return self.piece.head(8).startswith(_BEGINNINGS)
@@ -414,6 +421,8 @@ class _Archive:
                 continue
             yield from self._open_ended(member)
             at = self._next_header(local.data_start)
+        if self.searched >= _MOST_SEARCHED:
+            yield Unread(where=Where(), why="zip: members were searched for, and not to its end")
         self.problems = []
 
     def _open_ended(self, member: _Member) -> Iterator[Seen]:
@@ -427,12 +436,13 @@ class _Archive:
     def _next_header(self, at: int) -> int | None:
         """Where the next local header begins, from ``at`` on."""
         step = _FIRST_STEP
-        while at < self.piece.size:
+        while at < self.piece.size and self.searched < _MOST_SEARCHED:
             data = self.piece.pread(at, min(step + 3, self.piece.size - at))
             found = data.find(LOCAL_MAGIC)
             if found >= 0:
                 return at + found
             at += step
+            self.searched += step
             step = min(16 * step, _PIECE)
         return None
 
