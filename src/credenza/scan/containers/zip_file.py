@@ -56,7 +56,7 @@ _READ_WHOLE: Final = 8 << 20
 _PIECE: Final = 1 << 20
 _MOST_ZEROS: Final = 64 << 20
 """How much is read for nothing: a sparse file has zeros without end."""
-_MOST_SEARCHED: Final = 256 << 20
+_MOST_SEARCHED: Final = 64 << 20
 """How far members are searched for that no directory names."""
 _FIRST_STEP: Final = 64
 _NO_LIMIT: Final = 1 << 62
