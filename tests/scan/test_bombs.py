@@ -23,7 +23,7 @@ from credenza.errors import InputError
 from credenza.scan import Budget, Limits, OverBudgetError
 from credenza.scan.containers import spooled
 from credenza.scan.containers.spooled import Spool
-from tests.scan.boxes import EVIL, GOOD, end, entry, looked, tarred, zipped
+from tests.scan.boxes import EVIL, GOOD, end, entry, local, looked, tarred, zipped
 
 SMALL = Limits(unpacked=8 << 20, ratio=1, pieces=2000)
 ZEROS = bytes(9 << 20)
@@ -47,12 +47,21 @@ def nested(levels: int) -> bytes:
     return data
 
 
+def twice(levels: int) -> bytes:
+    """At each level one member under two names, so that 2 to the power of levels are looked at."""
+    data = EVIL * 1000
+    for _ in range(levels):
+        data = local(zipped({"a": data}), 30, b"b")
+    return data
+
+
 BOMBS: dict[str, Callable[[], bytes]] = {
     "one member": lambda: zipped({"zeros": ZEROS}, zipfile.ZIP_DEFLATED),
     "a member of bz2": lambda: zipped({"zeros": ZEROS}, zipfile.ZIP_BZIP2),
     "a member of lzma": lambda: zipped({"zeros": ZEROS}, zipfile.ZIP_LZMA),
     "members that share their bytes": lambda: sharing(bytes(1 << 20), 1000),
     "stored members that share their bytes": lambda: sharing(EVIL * 1000, 1000, 0),
+    "two names at each level": lambda: twice(11),
     "nested archives": lambda: nested(3),
     "nested gzip": lambda: gzip.compress(gzip.compress(ZEROS)),
     "bz2": lambda: bz2.compress(ZEROS),

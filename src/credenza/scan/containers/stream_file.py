@@ -90,6 +90,7 @@ class _Unpacked:
     def __init__(self, piece: Piece, method: Method, budget: Budget) -> None:
         self.piece = piece
         self.method = method
+        self.budget = budget
         self.spool = Spool(piece.content.path, budget)
         self.at = self.size = 0
         self.starts: list[int] = []
@@ -116,6 +117,7 @@ class _Unpacked:
         ends = [*self.starts[1:], content.size]
         for number, start in enumerate(self.starts[1:], 1):
             part = Slice(content, start, max(0, ends[number] - start))
+            self.budget.take(part.size)  # these bytes are looked at twice
             yield self.piece.member(f"(stream {number + 1})", part)
         if len(self.starts) > 1:
             what = f"{len(self.starts)} {self.method.name} streams stand one behind the other"

@@ -157,6 +157,7 @@ class _Archive:
             if start < self.piece.size:
                 left = min(self.piece.size, _rounded(found.data_start + size)) - start
                 if left > 0:
+                    self.budget.take(left)  # these bytes are looked at twice
                     yield self._part(f"(bytes at {start})", start, left)
         return size
 

@@ -113,7 +113,7 @@ class _Archive:
         self.members: dict[tuple[str, int, int, int], _Member] = {}
         self.spans: list[tuple[int, int]] = []
         self.is_torch = False
-        self.stored = 2 * piece.size + _PIECE
+        self.stored = piece.size
         self.searched = 0
 
     def seen(self) -> Iterator[Seen]:
@@ -333,9 +333,7 @@ class _Archive:
 
     def _whole(self, member: _Member, packed: Bytes) -> Iterator[Seen]:
         """A stored member; its CRC is checked where it will be read whole anyway."""
-        self.stored -= packed.size
-        if self.stored < 0:  # members that share their bytes
-            raise OverBudgetError
+        self._share(packed.size)
         said = self._says(member.name)
         whole = packed.size <= _READ_WHOLE or member.name.lower().endswith(_SOURCES)
         if said != Said.DATA and whole:
@@ -346,6 +344,14 @@ class _Archive:
         yield from self._told()
         yield from self._links(member, packed)
         yield self.piece.member(member.name, packed, said=said)
+
+    def _share(self, size: int) -> None:
+        """Take from the budget what members share: looked at twice, it grows with each level."""
+        self.stored -= size
+        if self.stored < 0:
+            self.budget.take(size)
+        if self.stored < -self.piece.size - _PIECE:
+            raise OverBudgetError
 
     def _unpacked(self, member: _Member, packed: Bytes, method: Method) -> Iterator[Seen]:
         """A compressed member: what of it could be decompressed, and why not more."""
