@@ -14,7 +14,8 @@ from credenza.artifact.flatbuffer import Source, Table
 from credenza.artifact.interface import Bytes
 from credenza.artifact.model import Dtype, File, Program, Region, Tensor
 from credenza.artifact.tflite_buffers import Place, buffer, external, note
-from credenza.artifact.zip_records import entries, find_end
+from credenza.artifact.zip_ends import find_end
+from credenza.artifact.zip_records import entries
 
 SUFFIX: Final = ".tflite"
 MAGIC: Final = b"TFL3"

@@ -137,6 +137,13 @@ def view(value: Value) -> View | str:
     return _UNREAD.get(name.removeprefix(f"{_UTILS}."), f"a tensor made by {name or 'no name'}")
 
 
+def element(value: Value) -> Dtype | None:
+    """The elements of a storage class, as ``torch.FloatStorage`` is one; None for all else."""
+    if not isinstance(value, Global) or not value.module.startswith("torch"):
+        return None
+    return _STORAGES.get(value.name)
+
+
 def storage(value: Value) -> Storage | str:
     """The storage that a persistent id names: ``('storage', type, key, location, numel)``.
 
@@ -150,8 +157,8 @@ def storage(value: Value) -> Storage | str:
     kind, key, location, numel = fields[1], text(fields[2]), text(fields[3]), fields[4]
     if not isinstance(kind, Global) or key is None or not is_index(numel):
         return "a persistent id without type, key or size"
-    dtype = _STORAGES.get(kind.name)
-    if dtype is None or not kind.module.startswith("torch"):
+    dtype = element(kind)
+    if dtype is None:
         return f"a tensor over a {str(kind)[:80]}"
     return Storage(key=key, dtype=dtype, numel=numel, on_meta=location == "meta")
 

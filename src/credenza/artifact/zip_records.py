@@ -8,27 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from credenza.artifact.interface import Bytes
-from credenza.artifact.pickles import BrokenPickleError, broken
-from credenza.findings import Where
+from credenza.artifact.zip_ends import FULL32, Ends, Problem, Say, refusing
+from credenza.findings import Severity
 
-_END: Final = struct.Struct("<4s4H2IH")
-_END64: Final = struct.Struct("<4sQ2H2I4Q")
-_LOCATOR: Final = struct.Struct("<4sIQI")
 _ENTRY: Final = struct.Struct("<4s6H3I5H2I")
 _LOCAL: Final = struct.Struct("<4s5H3I2H")
-_FULL32: Final = 0xFFFFFFFF
-_FULL16: Final = 0xFFFF
-MOST_DIRECTORY: Final = 256 << 20
-"""The largest central directory that is read: some two million members."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """Where the central directory is, and how many entries it has."""
-
-    directory_start: int
-    directory_stop: int
-    count: int
+_ENTRY_MAGIC: Final = b"PK\x01\x02"
+LOCAL_MAGIC: Final = b"PK\x03\x04"
+UTF8: Final = 0x0800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +35,7 @@ class Entry:
     size: int
     header: int
     mode: int
-    extras: tuple[int, ...]
+    extras: tuple[tuple[int, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,90 +49,54 @@ class Local:
     packed: int
     size: int
     data_start: int
-    extras: tuple[int, ...]
+    extras: tuple[tuple[int, bytes], ...]
 
 
-def find_end(file: Bytes) -> Ends:
-    """The end records, which must be the file's last bytes, with no comment behind them."""
-    at = file.size - _END.size
-    if at < 0:
-        raise refused(file, "zip-end", "too short for an end record", 0)
-    magic, disk, first, here, count, size, start, comment = _END.unpack(file.pread(at, _END.size))
-    if magic != b"PK\x05\x06" or comment:
-        raise refused(file, "zip-end", "the file does not end with a bare end record", at)
-    if (disk, first) != (0, 0) or here != count:
-        raise refused(file, "zip-end", "the archive says that it is one of several disks", at)
-    stop = at
-    wide = _end64(file, at)
-    if wide is not None:
-        stop, wide_count, wide_size, wide_start = wide
-        _agree(file, at, (count, wide_count, _FULL16), (size, wide_size, _FULL32))
-        _agree(file, at, (start, wide_start, _FULL32))
-        count, size, start = wide_count, wide_size, wide_start
-    if start + size != stop:
-        raise refused(file, "zip-gap", "the directory does not end where its end record begins", at)
-    if size > MOST_DIRECTORY:
-        raise refused(file, "zip-bomb", f"a directory of {size} bytes", start)
-    return Ends(start, stop, count)
+def entries(file: Bytes, ends: Ends, say: Say | None = None) -> Iterator[Entry]:
+    """Every entry of the central directory, which they must fill.
 
-
-def _end64(file: Bytes, end: int) -> tuple[int, int, int, int] | None:
-    """Start, entries, size and start of directory by the zip64 records; None without them."""
-    at = end - _LOCATOR.size
-    if at < 0:
-        return None
-    magic, disk, start, disks = _LOCATOR.unpack(file.pread(at, _LOCATOR.size))
-    if magic != b"PK\x06\x07":
-        return None
-    if disk != 0 or disks > 1 or start + _END64.size != at:
-        raise refused(file, "zip-end", "the zip64 end record is not before its locator", at)
-    fields = _END64.unpack(file.pread(start, _END64.size))
-    magic, length, _, _, disk, first, here, count, size, directory = fields
-    if magic != b"PK\x06\x06" or length != _END64.size - 12:
-        raise refused(file, "zip-end", "the zip64 end record is not one", start)
-    if (disk, first) != (0, 0) or here != count:
-        raise refused(file, "zip-end", "the archive says that it is one of several disks", start)
-    return start, count, size, directory
-
-
-def _agree(file: Bytes, at: int, *triples: tuple[int, int, int]) -> None:
-    for narrow, wide, full in triples:
-        if narrow not in (wide, full):
-            raise refused(file, "zip-disagreement", "the two end records differ", at)
-
-
-def entries(file: Bytes, ends: Ends) -> Iterator[Entry]:
-    """Every entry of the central directory, which they must fill."""
+    Without ``say``, raises `BrokenPickleError` for the first problem.
+    """
+    say = say or refusing(file)
     directory = file.pread(ends.directory_start, ends.directory_stop - ends.directory_start)
-    at = 0
-    for _ in range(ends.count):
-        entry, at = _entry(file, directory, at, ends.directory_start)
+    at = number = 0
+    while at < len(directory) or number < ends.count:
+        if number == ends.count:  # miniz counts entries, `zipfile` their bytes
+            what = "the directory holds more than the entries that are counted"
+            say(Problem("zip-gap", what, ends.directory_start + at))
+        found = _entry(directory, at, ends.directory_start, say)
+        if found is None:
+            return
+        entry, at = found
+        number += 1
         yield entry
-    if at != len(directory):
-        what = "the directory holds more than the entries that are counted"
-        raise refused(file, "zip-gap", what, ends.directory_start + at)
 
 
-def _entry(file: Bytes, directory: bytes, at: int, base: int) -> tuple[Entry, int]:
-    """The entry at ``at`` of the directory, and where the next one begins."""
+def _entry(directory: bytes, at: int, base: int, say: Say) -> tuple[Entry, int] | None:
+    """The entry at ``at`` of the directory, and where the next one begins; None without one."""
     here = base + at
     if at + _ENTRY.size > len(directory):
-        raise refused(file, "zip-directory", "the directory ends within an entry", here)
+        say(Problem("zip-directory", "the directory ends within an entry", here))
+        return None
     fields = _ENTRY.unpack_from(directory, at)
     magic, _, _, flags, method, _, _, crc, packed, size = fields[:10]
     name_length, extra_length, comment_length, disk, _, attributes, header = fields[10:]
     start = at + _ENTRY.size
     stop = start + name_length + extra_length
-    if magic != b"PK\x01\x02" or comment_length or disk or stop > len(directory):
+    if magic != _ENTRY_MAGIC or stop + comment_length > len(directory):
+        say(Problem("zip-directory", "no entry where one must be", here))
+        return None
+    if comment_length or disk:
+        severity = Severity.HIGH if disk else Severity.NOTE
         what = "not an entry of one disk without a comment"
-        raise refused(file, "zip-directory", what, here)
+        say(Problem("zip-directory", what, here, severity))
     raw_name = directory[start : start + name_length]
-    extras = _extras(file, directory[start + name_length : stop], here)
-    size, packed, header = _widened(file, extras, here, size, packed, header)
+    extras = _extras(directory[start + name_length : stop], here, say)
+    size, packed, header = _widened(extras, here, say, size, packed, header)
     entry = Entry(
         at=here,
         raw_name=raw_name,
-        name=_text(file, raw_name, here),
+        name=_text(raw_name, flags, here, say),
         flags=flags,
         method=method,
         crc=crc,
@@ -153,24 +104,27 @@ def _entry(file: Bytes, directory: bytes, at: int, base: int) -> tuple[Entry, in
         size=size,
         header=header,
         mode=attributes >> 16,
-        extras=tuple(extras),
+        extras=tuple(extras.items()),
     )
-    return entry, stop
+    return entry, stop + comment_length
 
 
-def local_header(file: Bytes, at: int, stop: int) -> Local:
-    """The local header at byte ``at``, which must end by ``stop``."""
-    if at + _LOCAL.size > stop:
-        raise refused(file, "zip-overlap", "a member begins within another", at)
+def local_header(file: Bytes, at: int, stop: int, say: Say | None = None) -> Local | None:
+    """The local header at byte ``at``, which must end by ``stop``; None without one."""
+    say = say or refusing(file)
+    if not 0 <= at <= at + _LOCAL.size <= stop:
+        say(Problem("zip-overlap", "a member begins within another", at))
+        return None
     fields = _LOCAL.unpack(file.pread(at, _LOCAL.size))
     magic, _, flags, method, _, _, crc, packed, size, name_length, extra_length = fields
     name_start = at + _LOCAL.size
     data_start = name_start + name_length + extra_length
-    if magic != b"PK\x03\x04" or data_start > stop:
-        raise refused(file, "zip-overlap", "no member's header where the directory says", at)
+    if magic != LOCAL_MAGIC or data_start > stop:
+        say(Problem("zip-overlap", "no member's header where the directory says", at))
+        return None
     tail = file.pread(name_start, name_length + extra_length)
-    extras = _extras(file, tail[name_length:], at)
-    size, packed = _widened(file, extras, at, size, packed)
+    extras = _extras(tail[name_length:], at, say)
+    size, packed = _widened(extras, at, say, size, packed)
     return Local(
         raw_name=tail[:name_length],
         flags=flags,
@@ -179,46 +133,47 @@ def local_header(file: Bytes, at: int, stop: int) -> Local:
         packed=packed,
         size=size,
         data_start=data_start,
-        extras=tuple(extras),
+        extras=tuple(extras.items()),
     )
 
 
-def _extras(file: Bytes, data: bytes, at: int) -> Mapping[int, bytes]:
+def _extras(data: bytes, at: int, say: Say) -> Mapping[int, bytes]:
     """The extra fields by id. They must fill the space and name no id twice."""
     fields: dict[int, bytes] = {}
-    position = 0
+    position, zeros = 0, len(data.rstrip(b"\0"))
     while position < len(data):
+        if position >= zeros:  # as some tools align what follows
+            say(Problem("zip-extra", "extra fields end with zeros", at, Severity.NOTE))
+            break
         if position + 4 > len(data):
-            raise refused(file, "zip-extra", "extra fields end within one", at)
+            say(Problem("zip-extra", "extra fields end within one", at))
+            break
         kind, length = struct.unpack_from("<HH", data, position)
         position += 4 + length
         if position > len(data) or kind in fields:
-            raise refused(file, "zip-extra", "an extra field is too long, or there twice", at)
-        fields[kind] = data[position - length : position]
+            say(Problem("zip-extra", "an extra field is too long, or there twice", at))
+        fields.setdefault(kind, data[position - length : position])
     return fields
 
 
-def _widened(file: Bytes, extras: Mapping[int, bytes], at: int, *narrow: int) -> tuple[int, ...]:
+def _widened(extras: Mapping[int, bytes], at: int, say: Say, *narrow: int) -> tuple[int, ...]:
     """Sizes with those that are all ones taken from the zip64 extra field, in its order."""
     wide = extras.get(1, b"")
     if len(wide) % 8 not in (0, 4):
-        raise refused(file, "zip-extra", "a zip64 field of a wrong length", at)
+        say(Problem("zip-extra", "a zip64 field of a wrong length", at))
     rest = list(struct.unpack(f"<{len(wide) // 8}Q", wide[: len(wide) // 8 * 8]))
     values = []
     for value in narrow:
-        if value == _FULL32 and not rest:
-            raise refused(file, "zip-extra", "a size is left to a zip64 field that lacks it", at)
-        values.append(rest.pop(0) if value == _FULL32 else value)
+        if value == FULL32 and not rest:
+            say(Problem("zip-extra", "a size is left to a zip64 field that lacks it", at))
+        values.append(rest.pop(0) if value == FULL32 and rest else value)
     return tuple(values)
 
 
-def _text(file: Bytes, raw: bytes, at: int) -> str:
+def _text(raw: bytes, flags: int, at: int, say: Say) -> str:
     try:
         return raw.decode("utf-8")
-    except UnicodeDecodeError as e:
-        raise refused(file, "zip-name", f"a name that is not UTF-8: {raw!r}", at) from e
-
-
-def refused(file: Bytes, rule: str, what: str, at: int) -> BrokenPickleError:
-    """The refusal of an archive by one of the rules ``artifact.zip-*``."""
-    return broken(rule, f"zip: {what}", Where(file=file.path, start=at))
+    except UnicodeDecodeError:
+        severity = Severity.HIGH if flags & UTF8 else Severity.NOTE
+        say(Problem("zip-name", f"a name that is not UTF-8: {raw!r}", at, severity))
+        return raw.decode("cp437")

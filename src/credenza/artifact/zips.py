@@ -18,15 +18,18 @@ from typing import Final
 from credenza.artifact.interface import Bytes, Held
 from credenza.artifact.model import Region
 from credenza.artifact.pickles import broken
-from credenza.artifact.zip_records import Entry, Local, entries, find_end, local_header, refused
+from credenza.artifact.zip_ends import Problem, Say, find_end, refused, refusing
+from credenza.artifact.zip_records import UTF8, Entry, Local, entries, local_header
 from credenza.errors import InputError
-from credenza.findings import Where
+from credenza.findings import Severity, Where
 
 STORED: Final = 0
 DEFLATED: Final = 8
-_DESCRIPTOR: Final = 0x0008
-_UTF8: Final = 0x0800
-_LEVEL: Final = 0x0006
+DESCRIPTOR: Final = 0x0008
+LEVEL: Final = 0x0006
+HARMLESS: Final = DESCRIPTOR | UTF8 | LEVEL
+"""The flags that change nothing about how a member is read."""
+LONGEST_DESCRIPTOR: Final = 24
 _REDEFINING: Final = {0x7075: "a second name", 0x9901: "AES encryption", 0x0017: "encryption"}
 MOST_INFLATED: Final = 256 << 20
 """The most bytes of one deflated member that are ever held in memory."""
@@ -186,15 +189,18 @@ def _pieces(file: Bytes, member: Member) -> Iterator[bytes]:
 
 def _member(file: Bytes, entry: Entry, stop: int) -> Member:
     """The member of a directory entry, whose record must fill the bytes up to ``stop``."""
+    say = refusing(file)
     _check_entry(file, entry)
     local = local_header(file, entry.header, stop)
-    _check_agreement(file, entry, local)
+    if local is None:  # never: without somebody to tell, it raises
+        raise refused(file, "zip-overlap", "no header", entry.header)
+    check_agreement(entry, local, say)
     data_stop = local.data_start + entry.packed
     if data_stop > stop:
         what = f"{entry.name}: its data goes into what comes next"
         raise refused(file, "zip-overlap", what, entry.header)
-    gap = file.pread(data_stop, min(stop - data_stop, 25))
-    if gap not in _descriptors(entry):
+    gap = file.pread(data_stop, min(stop - data_stop, LONGEST_DESCRIPTOR + 1))
+    if gap not in descriptors(entry):
         what = f"{entry.name}: {stop - data_stop} bytes behind its data belong to nothing"
         raise refused(file, "zip-gap", what, data_stop)
     return Member(
@@ -207,9 +213,9 @@ def _member(file: Bytes, entry: Entry, stop: int) -> Member:
     )
 
 
-def _descriptors(entry: Entry) -> tuple[bytes, ...]:
+def descriptors(entry: Entry) -> tuple[bytes, ...]:
     """What may stand behind a member's data: its data descriptor, if one is announced."""
-    if not entry.flags & _DESCRIPTOR:
+    if not entry.flags & DESCRIPTOR:
         return (b"",)
     bodies = [struct.pack("<IQQ", entry.crc, entry.packed, entry.size)]
     if max(entry.packed, entry.size) < 1 << 32:
@@ -218,63 +224,76 @@ def _descriptors(entry: Entry) -> tuple[bytes, ...]:
 
 
 def _check_entry(file: Bytes, entry: Entry) -> None:
-    if entry.flags & ~(_DESCRIPTOR | _UTF8 | _LEVEL):
+    if entry.flags & ~HARMLESS:
         what = f"{entry.name}: flags 0x{entry.flags:04x} say encrypted, patched or reserved"
         raise refused(file, "zip-flags", what, entry.at)
     if entry.method not in (STORED, DEFLATED):
         what = f"{entry.name}: compression method {entry.method}; stored and deflate are read"
         raise refused(file, "zip-method", what, entry.at)
-    if entry.method == STORED and entry.packed != entry.size:
-        what = f"{entry.name} is stored, and has two sizes: {entry.packed} and {entry.size}"
-        raise refused(file, "zip-sizes", what, entry.at)
-    if entry.name.endswith("/") and entry.size:
-        raise refused(file, "zip-name", f"the directory {entry.name} holds bytes", entry.at)
+    check_sizes(entry, refusing(file))
     if stat.S_ISLNK(entry.mode):
         raise refused(file, "zip-name", f"{entry.name} is a symbolic link", entry.at)
 
 
-def _check_agreement(file: Bytes, entry: Entry, local: Local) -> None:
-    """The local header says what the directory says, or leaves it to the descriptor."""
+def check_sizes(entry: Entry, say: Say) -> None:
+    """Say where the sizes of an entry cannot be those of one thing."""
+    if entry.method == STORED and entry.packed != entry.size:
+        what = f"{entry.name} is stored, and has two sizes: {entry.packed} and {entry.size}"
+        say(Problem("zip-sizes", what, entry.at))
+    if entry.name.endswith("/") and entry.size:
+        say(Problem("zip-name", f"the directory {entry.name} holds bytes", entry.at))
+
+
+def check_agreement(entry: Entry, local: Local, say: Say) -> None:
+    """Say where a member's own header differs, beyond leaving sizes to the descriptor."""
     if local.raw_name != entry.raw_name:
         what = f"{entry.name} is called {local.raw_name!r} in its own header"
-        raise refused(file, "zip-disagreement", what, entry.header)
+        say(Problem("zip-disagreement", what, entry.header))
     if (local.flags, local.method) != (entry.flags, entry.method):
+        same = local.method == entry.method and not (local.flags ^ entry.flags) & ~LEVEL
+        severity = Severity.NOTE if same else Severity.HIGH
         what = f"{entry.name}: its own header has another method or other flags"
-        raise refused(file, "zip-disagreement", what, entry.header)
+        say(Problem("zip-disagreement", what, entry.header, severity))
     claimed = (entry.crc, entry.packed, entry.size)
-    left_open = (0, 0, 0) if entry.flags & _DESCRIPTOR else claimed
-    if (local.crc, local.packed, local.size) not in (claimed, left_open):
+    own = (local.crc, local.packed, local.size)
+    left_open = 0 if entry.flags & DESCRIPTOR else None  # Info-ZIP leaves open what it must
+    if any(mine not in (other, left_open) for mine, other in zip(own, claimed, strict=True)):
         what = f"{entry.name}: its own header has another CRC or size"
-        raise refused(file, "zip-disagreement", what, entry.header)
-    for kind in (*entry.extras, *local.extras):
+        say(Problem("zip-disagreement", what, entry.header))
+    for kind, _ in (*entry.extras, *local.extras):
         if kind in _REDEFINING:
             what = f"{entry.name}: an extra field gives it {_REDEFINING[kind]}"
-            raise refused(file, "zip-disagreement", what, entry.header)
+            say(Problem("zip-disagreement", what, entry.header))
 
 
 def _check_names(file: Bytes, listed: list[Entry]) -> None:
+    say = refusing(file)
     seen: set[str] = set()
     for entry in listed:
-        problem = _name_problem(entry)
-        if not problem and entry.name in seen:
-            problem = "a name twice"
-        if problem:
-            raise refused(file, "zip-name", f"{problem}: {entry.raw_name!r}", entry.at)
+        check_name(entry, say)
+        if entry.name in seen:
+            say(Problem("zip-name", f"a name twice: {entry.raw_name!r}", entry.at))
         seen.add(entry.name)
 
 
-def _name_problem(entry: Entry) -> str:
-    """What makes a name unsafe or ambiguous; empty for a plain relative path."""
-    if not entry.raw_name.isascii() and not entry.flags & _UTF8:
-        return "a name that is not ASCII, without the UTF-8 flag"
-    if "\0" in entry.name or "\\" in entry.name:
-        return "a name with NUL or a backslash"
+def check_name(entry: Entry, say: Say) -> None:
+    """Say what makes a name unsafe or ambiguous; nothing for a plain relative path."""
+
+    def problem(what: str, severity: Severity) -> None:
+        say(Problem("zip-name", f"{what}: {entry.raw_name!r}", entry.at, severity))
+
+    if not entry.raw_name.isascii() and not entry.flags & UTF8:
+        problem("a name that is not ASCII, without the UTF-8 flag", Severity.NOTE)
+    if "\0" in entry.name:
+        problem("a name with NUL", Severity.HIGH)
+    parts = entry.name.replace("\\", "/").removesuffix("/").split("/")
+    if "\\" in entry.name:
+        severity = Severity.HIGH if ".." in parts or not parts[0] else Severity.MEDIUM
+        problem("a name with a backslash", severity)
     if entry.name.startswith("/") or entry.name[1:2] == ":":
-        return "an absolute name"
-    parts = entry.name.removesuffix("/").split("/")
-    if any(part in ("", ".", "..") for part in parts):
-        return "a name that is no plain path"
-    return ""
+        problem("an absolute name", Severity.HIGH)
+    elif any(part in ("", ".", "..") for part in parts):
+        problem("a name that is no plain path", Severity.HIGH if ".." in parts else Severity.LOW)
 
 
 def _check_bomb(file: Bytes, found: list[Member]) -> None:

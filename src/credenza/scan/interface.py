@@ -67,13 +67,14 @@ class Limits:
 
     ``depth`` counts files inside of files, ``pieces`` all of them, ``unpacked`` the bytes that
     come out of all compression, for files up to a hundredth of it; ``ratio`` of its size for
-    larger ones.
+    larger ones. ``held`` of those may be in memory; the rest is on disk.
     """
 
     depth: int = 12
     pieces: int = 200_000
     unpacked: int = 1 << 30
     ratio: int = 100
+    held: int = 24 << 20
 
 
 class OverBudgetError(Exception):
@@ -87,6 +88,7 @@ class Budget:
     def __init__(self, size: int, limits: Limits) -> None:
         self.left = max(limits.unpacked, limits.ratio * size)
         self.pieces = limits.pieces
+        self.held = limits.held
 
     def take(self, count: int) -> None:
         """Note that ``count`` bytes were unpacked, or are about to be.
