@@ -132,7 +132,9 @@ UNPICKLE: Final = _UNPICKLE
 ESCAPES: Final = frozenset({"__subclasses__", "__globals__", "__builtins__", "f_globals"})
 """Attributes by which code reaches what it does not name."""
 
-FAR_CALLS: Final = frozenset("Popen check_output popen fork_exec execve execv spawnv".split())
+FAR_CALLS: Final = frozenset(
+    ["Popen", "check_output", "popen", "fork_exec", "execve", "execv", "spawnv"]
+)
 """Methods that start a process, whatever the object is called."""
 
 _ROOTS: Final = MODULES | {"sys", "pickle", "importlib", "shutil", "posixsubprocess", "runpy"}

@@ -99,7 +99,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
 
 DECODERS: Final = frozenset(
     name for name in FUNCTIONS if name.startswith(("base64", "binascii", "zlib", "gzip", "lzma"))
-) | {"bz2.decompress", "codecs.decode", "builtins.bytes.fromhex", "marshal.loads"}
+) | {"bz2.decompress", "codecs.decode", "builtins.bytes.fromhex", "marshal.loads", "builtins.chr"}
 """Whoever executes what comes out of these does not want it to be read."""
 
 METHODS: Final[dict[str, Callable[..., Any]]] = {

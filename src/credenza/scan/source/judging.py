@@ -16,7 +16,7 @@ from credenza.scan.source.dangers import Danger, danger_of
 from credenza.scan.source.folding import DECODERS
 from credenza.scan.source.interface import Kind, Reach, Sighting
 from credenza.scan.source.names import Names, Ref
-from credenza.scan.source.reach import Function, Reaches, is_main, outside
+from credenza.scan.source.reach import Reaches, is_main, outside
 from credenza.scan.source.reading import Source, UnreadableSourceError, parsed
 
 _DEEPEST: Final = 6
@@ -24,12 +24,32 @@ _DEEPEST: Final = 6
 _MOST: Final = 2000
 _FAR_RIGHT: Final = 400
 """Code that begins beyond this column is not meant to be seen."""
-_BARE: Final = frozenset({"builtins.compile", "builtins.open", "pickle.Unpickler", "torch.load"})
+_ONLY_CALLED: Final = frozenset(
+    [
+        "builtins.compile",
+        "pickle.Unpickler",
+        "pickle._Unpickler",
+        "types.FunctionType",
+        "types.CodeType",
+        "types.LambdaType",
+        "socket.SocketType",
+        "torch.package.PackageImporter",
+        "urllib.request.Request",
+        "requests.Session",
+        "httpx.Client",
+        "subprocess.Popen",
+    ]
+)
+"""Classes and such that honest code asks about, or derives from."""
 _ASKERS: Final = frozenset({"hasattr", "isinstance", "getattr", "print", "vars", "dir", "type"})
 
 _COMMANDS: Final = (
     *("curl ", "wget ", "/dev/tcp", "base64 -d", "powershell", "chmod +x", "crontab", "mkfifo"),
     *("nc -", "bash -i", "bash -c", "sh -c", "rm -rf", "Invoke-", "certutil", "eval "),
+)
+_INTERPRETERS: Final = (
+    *("sh", "bash", "zsh", "dash", "cmd", "powershell", "pwsh", "python", "perl", "ruby", "node"),
+    *("curl", "wget", "nc", "ncat", "php", "osascript", "None", "env", "sudo", "pip", "eval"),
 )
 _CREDENTIALS: Final = (
     *(".ssh/id_", ".aws/credentials", "/etc/shadow", ".git-credentials", ".kube/config", ".netrc"),
@@ -42,7 +62,9 @@ _LASTING: Final = (
     *("systemd/system", "CurrentVersion\\Run", "Start Menu\\Programs\\Startup", ".git/hooks"),
 )
 _PATCHED: Final = ("builtins.", "pickle.", "torch.load", "torch.serialization.", "safetensors.")
-_PRELOADS: Final = frozenset({"LD_PRELOAD", "PYTHONSTARTUP", "PYTHONINSPECT", "DYLD_INSERT_LIBRARIES"})
+_PRELOADS: Final = frozenset(
+    {"LD_PRELOAD", "PYTHONSTARTUP", "PYTHONINSPECT", "DYLD_INSERT_LIBRARIES"}
+)
 
 
 def judged(source: Source) -> tuple[Sighting, ...]:
@@ -61,7 +83,6 @@ class _Judge:
         self.reaches = Reaches(source.tree)
         self.seen: list[Sighting] = list(source.odd)
         self.paths: list[tuple[Kind, str, ast.Constant, Reach]] = []
-        self.environ: list[tuple[ast.expr, Reach]] = []
         self.writes = False
 
     def run(self) -> None:
@@ -76,7 +97,17 @@ class _Judge:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 yield from ((n, reach) for n in outside(node))
-                yield from ((n, self._reach_in(node, reach)) for n in node.body)
+                own = self.reaches.of(node)
+                yield from ((n, own) for n in node.body)
+            case ast.ClassDef():
+                yield from ((n, Reach.CALLED) for n in node.bases)
+                yield from ((n, reach) for n in (*node.decorator_list, *node.body))
+                yield from ((k.value, reach) for k in node.keywords)
+            case ast.arg() | ast.AnnAssign() if node.annotation is not None:
+                yield from ((n, reach) for n in ast.walk(node.annotation) if _calls(n))
+                if isinstance(node, ast.AnnAssign) and node.value is not None:
+                    self._patched(node.target, reach)
+                    yield from self._bound([node.target], node.value, reach)
             case ast.If(test=test, body=body, orelse=orelse) if is_main(test):
                 yield from ((n, Reach.CALLED) for n in body)
                 yield from ((n, reach) for n in orelse)
@@ -97,10 +128,6 @@ class _Judge:
                 self._text(text, node, reach)
             case _:
                 yield from ((n, reach) for n in ast.iter_child_nodes(node))
-
-    def _reach_in(self, function: Function, around: Reach) -> Reach:
-        own = self.reaches.of(function)
-        return own if around != Reach.CALLED or own == Reach.IMPORT else max(own, Reach.CALLED)
 
     def _bound(
         self, targets: list[ast.expr], value: ast.expr, reach: Reach
@@ -142,8 +169,12 @@ class _Judge:
                     self._see(node, ref, danger, reach)
             case _ if _harmless(ref.name, node, self.names):
                 pass
+            case _ if danger.kind is Kind.PROCESS:
+                self._process(node, ref, danger, reach)
             case _:
-                self._see(node, ref, danger, reach, at_least=self._command(node, danger))
+                self._see(node, ref, danger, reach)
+                if danger.kind is Kind.NETWORK and self._all_secrets(node):
+                    self._see(node, Ref("os.environ"), Danger(Kind.HARVESTS, "HHC"), reach)
 
     def _constant_import(self, node: ast.Call) -> bool:
         """A module named by a constant, or by one in the package of this one."""
@@ -154,17 +185,14 @@ class _Judge:
         """A text that is executed: what it says, or that nobody can tell what it says."""
         first = node.args[0] if node.args else None
         program = self.names.fold(first)
-        if isinstance(program, str | bytes):
-            plain = self._is_plain(first)
-            if not plain:
-                self._hide(node, ref, reach, Severity.CRITICAL)
-            elif ref.name == "builtins.exec":
-                self._see(node, ref, Danger(Kind.EXECUTES, "LMM"), reach)
-            self._inner(program, node, reach, hidden=not plain)
-        elif first is not None and self._decodes(first):
+        if first is not None and self._decodes(first):
             self._hide(node, ref, reach, Severity.CRITICAL)
-        else:
+        elif not isinstance(program, str | bytes):
             self._see(node, ref, danger, reach)
+        elif ref.name == "builtins.exec":
+            self._see(node, ref, Danger(Kind.EXECUTES, "LMM"), reach)
+        if isinstance(program, str | bytes):
+            self._inner(program, node, reach, hidden=not self._is_plain(first))
 
     def _is_plain(self, node: ast.expr | None) -> bool:
         if isinstance(node, ast.Name):
@@ -174,22 +202,50 @@ class _Judge:
 
     def _decodes(self, node: ast.expr) -> bool:
         """Whether what is executed comes out of a decoder, or out of the network."""
+
+        def decoder(name: str) -> bool:
+            found = danger_of(name)
+            kind = found[1].kind if found else None
+            return name in DECODERS or kind in (Kind.NETWORK, Kind.UNPICKLES)
+
+        behind = list(self._behind(node))
+        turned = any(isinstance(n, ast.Slice) and n.step is not None for n in behind)
+        return turned or any(
+            decoder(ref.name)
+            for n in behind
+            if isinstance(n, ast.Call | ast.Name)
+            for ref in self.names.refs(n.func if isinstance(n, ast.Call) else n)
+        )
+
+    def _all_secrets(self, node: ast.Call) -> bool:
+        """Whether the whole environment is among the arguments of a call, and not a part of it."""
+        arguments = [*node.args, *(k.value for k in node.keywords)]
+        return any(
+            ref.name == "os.environ"
+            for argument in arguments
+            for inner in self._behind(argument)
+            if isinstance(inner, ast.Attribute | ast.Name)
+            for ref in self.names.refs(inner)
+        )
+
+    def _behind(self, node: ast.expr) -> Iterator[ast.AST]:
+        """The parts of an expression, and of those that its names are bound to."""
         todo: list[ast.AST] = [node]
-        for _ in range(200):
+        bound: set[str] = set()
+        for _ in range(500):
             if not todo:
-                return False
+                return
             one = todo.pop()
-            if isinstance(one, ast.Call):
-                for ref in self.names.refs(one.func):
-                    found = danger_of(ref.name)
-                    if ref.name in DECODERS or (
-                        found and found[1].kind in (Kind.NETWORK, Kind.UNPICKLES)
-                    ):
-                        return True
-            if isinstance(one, ast.Name):
+            yield one
+            if isinstance(one, ast.Name) and one.id not in bound:
+                bound.add(one.id)
                 todo += self.names.values_of(one.id)[:4]
-            todo += ast.iter_child_nodes(one)
-        return False
+            if isinstance(one, ast.Subscript) or (
+                isinstance(one, ast.Attribute) and one.attr in ("get", "setdefault", "pop")
+            ):
+                todo += _within(one)  # of one thing in it
+            else:
+                todo += ast.iter_child_nodes(one)
 
     def _inner(self, program: str | bytes, node: ast.AST, reach: Reach, *, hidden: bool) -> None:
         if self.depth >= _DEEPEST:
@@ -231,26 +287,39 @@ class _Judge:
         if name in dangers.FAR_CALLS or (name == "system" and not own and node.args):
             self._see(node, Ref(f"….{name}"), Danger(Kind.PROCESS, "MMH"), reach)
 
-    def _command(self, node: ast.Call, danger: Danger) -> Severity:
-        """At least high, where a process is told to fetch, to hide or to wipe something."""
-        if danger.kind is Kind.PROCESS:
-            for argument in node.args[:1]:
-                parts = self.names.fold(argument)
-                text = " ".join(map(str, parts)) if isinstance(parts, list) else str(parts or "")
-                if any(command in text for command in _COMMANDS):
-                    return Severity.HIGH
-        return Severity.NOTE
+    def _process(self, node: ast.Call, ref: Ref, danger: Danger, reach: Reach) -> None:
+        """A command that fetches, hides or wipes weighs more; a program that is named, less."""
+        command = node.args[0] if node.args else _keyword(node, "args")
+        text = " ".join(self._words(command))
+        if any(known in text for known in _COMMANDS):
+            danger = Danger(Kind.PROCESS, "HHC")
+        elif ref.name.startswith("subprocess.") and _keyword(node, "shell") is None:
+            program = text.partition(" ")[0].rpartition("/")[2]
+            if program and not program.startswith(_INTERPRETERS):
+                danger = Danger(Kind.PROCESS, "MMH")
+        self._see(node, ref, danger, reach)
+
+    def _words(self, command: ast.expr | None) -> Iterator[str]:
+        """What of a command is known."""
+        if isinstance(command, ast.Name):
+            bound = self.names.values_of(command.id)
+            command = bound[0] if len(bound) == 1 else None
+        parts = command.elts if isinstance(command, ast.List | ast.Tuple) else [command]
+        for number, part in enumerate(parts[:64]):
+            folded = self.names.fold(part)
+            if folded is not None or number:
+                yield " ".join(map(str, folded)) if isinstance(folded, list) else str(folded)
+            elif isinstance(part, ast.JoinedStr):
+                yield "".join(str(v.value) for v in part.values if isinstance(v, ast.Constant))
 
     def _referred(self, node: ast.expr, reach: Reach) -> None:
         for ref in self.names.refs(node):
             found = danger_of(ref.name)
             plain = isinstance(node, ast.Name) and node.id in self.names.bound
-            if found is not None and found[0] not in _BARE and not plain:
+            if found is not None and found[0] not in _ONLY_CALLED and not plain:
                 self._see(node, Ref(found[0], ref.hidden), found[1], reach)
             elif ref.name in dangers.MODULES and isinstance(getattr(node, "ctx", None), ast.Load):
                 self._see(node, ref, dangers.HANDED, reach)
-            elif ref.name == "os.environ":
-                self.environ.append((node, reach))
         if isinstance(node, ast.Attribute):
             self._escape(node, reach)
 
@@ -279,9 +348,9 @@ class _Judge:
         if not isinstance(target, ast.Attribute | ast.Subscript):
             return
         for ref in self.names.refs(target):
-            if ref.name.startswith(_PATCHED):
-                self._see(target, Ref(ref.name), Danger(Kind.PATCHES, "HHH"), reach)
-            elif ref.name.startswith("os.environ.") and ref.name[11:] in _PRELOADS:
+            if (ref.name.startswith(_PATCHED) and ref.name.count(".") <= 2) or (
+                ref.name.startswith("os.environ.") and ref.name[11:] in _PRELOADS
+            ):
                 self._see(target, Ref(ref.name), Danger(Kind.PATCHES, "HHH"), reach)
 
     def _text(self, text: str, node: ast.Constant, reach: Reach) -> None:
@@ -300,8 +369,6 @@ class _Judge:
         for kind, path, node, reach in self.paths:
             company = out if kind is Kind.HARVESTS else self.writes or process
             self._see(node, Ref(path), Danger(kind, "HHH" if company else "LLM"), reach)
-        for expression, reach in self.environ if out else ():
-            self._see(expression, Ref("os.environ"), Danger(Kind.HARVESTS, "MMH"), reach)
 
     # --- sightings ----------------------------------------------------------------
 
@@ -346,6 +413,10 @@ class _Judge:
         mode = node.args[1] if len(node.args) > 1 else _keyword(node, "mode")
         text = "r" if mode is None else self.names.text(mode)
         return "r" if text is not None and not set(text) & set("wax+") else "w"
+
+
+def _calls(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call)
 
 
 def _weighed(sighting: Sighting) -> Sighting:

@@ -17,12 +17,46 @@ _STEPS: Final = 300_000
 _BYTES: Final = 16 << 20
 """What all values of one module may come to."""
 _BUILTINS: Final = frozenset(
-    """eval exec compile execfile open getattr setattr delattr __import__ globals locals vars input
-    __builtins__ chr ord str bytes bytearray int list tuple reversed sorted map hasattr isinstance
-    print breakpoint __loader__""".split()
+    [
+        "eval",
+        "exec",
+        "compile",
+        "execfile",
+        "open",
+        "getattr",
+        "setattr",
+        "delattr",
+        "__import__",
+        "globals",
+        "locals",
+        "vars",
+        "input",
+        "__builtins__",
+        "chr",
+        "ord",
+        "str",
+        "bytes",
+        "bytearray",
+        "int",
+        "list",
+        "tuple",
+        "reversed",
+        "sorted",
+        "map",
+        "hasattr",
+        "isinstance",
+        "print",
+        "breakpoint",
+        "__loader__",
+    ]
 )
 _ALWAYS: Final = frozenset({"eval", "exec", "getattr", "__import__", "setattr", "__builtins__"})
 """These are what they are even where some line binds the name: that line need never run."""
+
+_CHANGING: Final = frozenset(
+    ["append", "extend", "insert", "reverse", "sort", "pop", "remove", "clear"]
+)
+"""Methods after which a list is another."""
 
 Env: TypeAlias = Mapping[str, Value]
 
@@ -53,6 +87,7 @@ class Names:
             if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         }
         self.bound: set[str] = set()
+        self._changed: set[str] = set()
         self._refs: dict[int, tuple[Ref, ...]] = {}
         self._folded: dict[int, Value | None] = {}
         self._steps = _STEPS
@@ -123,9 +158,22 @@ class Names:
                 self._bind_to(target, value)
             case ast.NamedExpr(target=target, value=value):
                 self._bind_to(target, value)
-            case ast.For(target=target, iter=ast.Tuple(elts=elts) | ast.List(elts=elts)):
+            case ast.For(target=target, iter=each) | ast.comprehension(target=target, iter=each):
+                elts = each.elts if isinstance(each, ast.Tuple | ast.List) else []
                 for value in elts[:_MOST]:
                     self._bind_to(target, value)
+                names = [n.id for n in ast.walk(target) if isinstance(n, ast.Name)]
+                self.bound.update(names)
+                self._changed.update(names)
+            case ast.AugAssign(target=ast.Name(id=name)):
+                self._changed.add(name)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)):
+                if attr in _CHANGING:
+                    self._changed.add(name)
+            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
+                self._changed.add(name)
+            case ast.withitem(optional_vars=ast.Name(id=name)):
+                self.bound.add(name)
             case ast.arguments():
                 self._bind_parameters(node)
 
@@ -139,7 +187,9 @@ class Names:
 
     def _bind_parameters(self, node: ast.arguments) -> None:
         positional = [*node.posonlyargs, *node.args]
-        self.bound.update(a.arg for a in (*positional, *node.kwonlyargs))
+        names = [a.arg for a in (*positional, *node.kwonlyargs)]
+        self.bound.update(names)
+        self._changed.update(names)  # a default is one value of many
         defaults = node.defaults
         pairs = [*zip(positional[len(positional) - len(defaults) :], defaults, strict=True)]
         for parameter, default in (*pairs, *zip(node.kwonlyargs, node.kw_defaults, strict=True)):
@@ -207,7 +257,10 @@ class Names:
                         for base in self.refs(node.args[0], depth):
                             yield base.dot(name, hidden=True)
                 case "builtins.vars" | "functools.partial" if first is not None:
-                    yield from (Ref(r.name, ref.name != "functools.partial") for r in self.refs(first, depth))
+                    yield from (
+                        Ref(r.name, ref.name != "functools.partial")
+                        for r in self.refs(first, depth)
+                    )
                 case "builtins.globals" | "builtins.locals" | "builtins.vars":
                     yield ref
                 case "pkgutil.resolve_name" | "pydoc.locate":
@@ -245,7 +298,7 @@ class Names:
             case ast.Name(id=name):
                 if name in env:
                     return env[name]
-                bound = self._values.get(name, ())
+                bound = self._values.get(name, ()) if name not in self._changed else ()
                 return self.fold(bound[0], depth=depth) if len(bound) == 1 else None
             case ast.BinOp(left=left, op=op, right=right):
                 a, b = self.fold(left, env, depth), self.fold(right, env, depth)
@@ -266,8 +319,9 @@ class Names:
                 return self._part(value, key, env, depth)
             case ast.Call():
                 return self._result(node, env, depth)
-            case ast.ListComp(elt=elt, generators=[one]) | ast.GeneratorExp(
-                elt=elt, generators=[one]
+            case (
+                ast.ListComp(elt=elt, generators=[one])
+                | ast.GeneratorExp(elt=elt, generators=[one])
             ):
                 return self._each(elt, one, env, depth)
         return None

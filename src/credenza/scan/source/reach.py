@@ -11,24 +11,83 @@ from credenza.scan.source.interface import Reach
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 _HOOKS: Final = frozenset(
-    """forward call build from_pretrained from_config get_config post_init handle initialize
-    preprocess postprocess inference predict predict_proba transform fit_transform generate
-    model_fn input_fn predict_fn output_fn transform_fn load_context load_model setup
-    register_buffer load_state_dict _load_from_state_dict _init_weights compute_output_shape
-    find_class persistent_load collate_fn""".split()
+    [
+        "forward",
+        "call",
+        "build",
+        "from_pretrained",
+        "from_config",
+        "get_config",
+        "post_init",
+        "handle",
+        "initialize",
+        "preprocess",
+        "postprocess",
+        "inference",
+        "predict",
+        "predict_proba",
+        "transform",
+        "fit_transform",
+        "generate",
+        "model_fn",
+        "input_fn",
+        "predict_fn",
+        "output_fn",
+        "transform_fn",
+        "load_context",
+        "load_model",
+        "setup",
+        "register_buffer",
+        "load_state_dict",
+        "_load_from_state_dict",
+        "_init_weights",
+        "compute_output_shape",
+        "find_class",
+        "persistent_load",
+        "collate_fn",
+    ]
 )
 """What PyTorch, Keras, transformers, TorchServe, SageMaker and MLflow call of a model."""
 
 _ON_IMPORT: Final = frozenset(
-    """__init_subclass__ __set_name__ __class_getitem__ __prepare__ __mro_entries__
-    __reduce__ __reduce_ex__ __getnewargs__ __getnewargs_ex__""".split()
+    [
+        "__init_subclass__",
+        "__set_name__",
+        "__class_getitem__",
+        "__prepare__",
+        "__mro_entries__",
+        "__reduce__",
+        "__reduce_ex__",
+        "__getnewargs__",
+        "__getnewargs_ex__",
+    ]
 )
 """Called while a class is made; or what they return is called while an object is unpickled."""
 
 _RUNNERS: Final = frozenset(
-    """Thread Timer Process register submit map apply apply_async starmap create_task partial
-    start_new_thread call_later call_soon run_in_executor run reduce filter sorted
-    addCleanup finalize""".split()
+    [
+        "Thread",
+        "Timer",
+        "Process",
+        "register",
+        "submit",
+        "map",
+        "apply",
+        "apply_async",
+        "starmap",
+        "create_task",
+        "partial",
+        "start_new_thread",
+        "call_later",
+        "call_soon",
+        "run_in_executor",
+        "run",
+        "reduce",
+        "filter",
+        "sorted",
+        "addCleanup",
+        "finalize",
+    ]
 )
 """They call what they are given."""
 
@@ -127,10 +186,9 @@ def outside(function: Function) -> list[ast.AST]:
     arguments = function.args
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     every += [a for a in (arguments.vararg, arguments.kwarg) if a is not None]
-    annotations = [a.annotation for a in every if a.annotation is not None]
     defaults = [d for d in (*arguments.defaults, *arguments.kw_defaults) if d is not None]
-    returns = [function.returns] if function.returns is not None else []
-    return [*function.decorator_list, *defaults, *annotations, *returns]
+    returns = ast.arg(arg="return", annotation=function.returns)
+    return [*function.decorator_list, *defaults, *every, returns]
 
 
 def is_main(test: ast.expr) -> bool:

@@ -18,11 +18,38 @@ _MOST_TOKENS: Final = 60_000
 
 _COOKIE: Final = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)  # PEP 263
 _PLAIN: Final = frozenset(
-    """utf-8 utf8 utf-8-sig ascii us-ascii latin-1 latin1 iso-8859-1 iso-latin-1 iso8859-1
-    iso-8859-15 cp1250 cp1251 cp1252 windows-1252 gbk gb2312 gb18030 big5 euc-jp euc-kr shift_jis
-    shift-jis koi8-r cp949 cp932""".split()
+    [
+        "utf-8",
+        "utf8",
+        "utf-8-sig",
+        "ascii",
+        "us-ascii",
+        "latin-1",
+        "latin1",
+        "iso-8859-1",
+        "iso-latin-1",
+        "iso8859-1",
+        "iso-8859-15",
+        "cp1250",
+        "cp1251",
+        "cp1252",
+        "windows-1252",
+        "gbk",
+        "gb2312",
+        "gb18030",
+        "big5",
+        "euc-jp",
+        "euc-kr",
+        "shift_jis",
+        "shift-jis",
+        "koi8-r",
+        "cp949",
+        "cp932",
+    ]
 )
-_FOLDING: Final = frozenset("utf-7 utf7 unicode-escape raw-unicode-escape rot13 rot-13".split())
+_FOLDING: Final = frozenset(
+    ["utf-7", "utf7", "unicode-escape", "raw-unicode-escape", "rot13", "rot-13"]
+)
 """In these, what looks like a comment can be code."""
 
 _TOKEN: Final = re.compile(
