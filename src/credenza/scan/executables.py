@@ -1,7 +1,7 @@
 """Whether bytes are an executable: its header is read, since two letters alone are anything.
 
-ELF: System V ABI, chapter 4; PE: Microsoft's PE format; Mach-O: ``mach-o/loader.h``; Java: JVMS §4.1;
-WebAssembly core §5.5; DEX: source.android.com/docs/core/runtime/dex-format.
+ELF: System V ABI, chapter 4; PE: Microsoft's PE format; Mach-O: ``mach-o/loader.h``; Java: JVMS
+§4.1; WebAssembly core §5.5; DEX: source.android.com/docs/core/runtime/dex-format.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ HEAD: Final = 1024
 """How many bytes of a header are looked at."""
 
 _ELF_MACHINES: Final = frozenset(
-    (2, 3, 7, 8, 15, 18, 20, 21, 22, 40, 42, 43, 50, 62, 83, 93, 94, 164, 183, 189, 190, 224, 243)
-    + (247, 252, 258, 0x9026)
+    (
+        *(2, 3, 7, 8, 15, 18, 20, 21, 22, 40, 42, 43, 50, 62, 83, 93, 94, 164, 183, 189, 190, 224),
+        *(243, 247, 252, 258, 0x9026),
+    )
 )
 _PE_MACHINES: Final = frozenset(
-    (0x14C, 0x162, 0x166, 0x1A2, 0x1A6, 0x1C0, 0x1C2, 0x1C4, 0x1F0, 0x200, 0xEBC, 0x8664, 0xAA64)
-    + (0x5032, 0x5064, 0x6232, 0x6264, 0xA641)
+    (
+        *(0x14C, 0x162, 0x166, 0x1A2, 0x1A6, 0x1C0, 0x1C2, 0x1C4, 0x1F0, 0x200, 0xEBC, 0x8664),
+        *(0xAA64, 0x5032, 0x5064, 0x6232, 0x6264, 0xA641),
+    )
 )
 _MACH_CPUS: Final = frozenset({7, 12, 18, 0x01000007, 0x0100000C, 0x01000012, 0x0200000C})
 

@@ -1,4 +1,4 @@
-"""Native code beside a model, under its own name or under another, and in front of or behind data."""
+"""Native code beside a model, under its own name or under another, and before or behind data."""
 
 from __future__ import annotations
 

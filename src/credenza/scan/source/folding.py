@@ -41,7 +41,7 @@ def _undone(codec: str, data: Any) -> Value | None:
     return None
 
 
-def _bytes(data: Any, *codec: str) -> Value | None:
+def _bytes(data: Any, *_: str) -> Value | None:
     if isinstance(data, str):
         return data.encode()
     return None if isinstance(data, int) else bytes(data)  # of a number, so many NULs
@@ -82,8 +82,8 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "builtins.str": lambda data, codec="utf-8", *_: (
         _undone(codec, data) if isinstance(data, bytes) else str(data)
     ),
-    "builtins.bytes": lambda data, *codec: _bytes(data, *codec),
-    "builtins.bytearray": lambda data, *codec: _bytes(data, *codec),
+    "builtins.bytes": _bytes,
+    "builtins.bytearray": _bytes,
     "builtins.bytes.fromhex": bytes.fromhex,
     "builtins.bytearray.fromhex": bytes.fromhex,
     "builtins.int": lambda data, base=10: int(data[:32], base) if isinstance(data, str) else data,

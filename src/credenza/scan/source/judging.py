@@ -6,7 +6,7 @@ An expression counts, and not only a call: who hands ``os.system`` on means it t
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, final
 
@@ -21,6 +21,8 @@ from credenza.scan.source.reading import Source, UnreadableSourceError, parsed
 
 _DEEPEST: Final = 6
 """Programs in programs."""
+_MOST_INNER: Final = 2 << 20
+"""Characters of all programs in one."""
 _MOST: Final = 2000
 _FAR_RIGHT: Final = 400
 """Code that begins beyond this column is not meant to be seen."""
@@ -69,14 +71,15 @@ _PRELOADS: Final = frozenset(
 
 def judged(source: Source) -> tuple[Sighting, ...]:
     """Everything that speaks against some source, in the order of its lines."""
-    judge = _Judge(source, 0)
+    judge = _Judge(source, 0, [_MOST_INNER])
     judge.run()
     return tuple(sorted(judge.seen, key=lambda s: (s.line, s.column, s.name)))
 
 
 @final
 class _Judge:
-    def __init__(self, source: Source, depth: int) -> None:
+    def __init__(self, source: Source, depth: int, left: list[int]) -> None:
+        self.left = left
         self.source = source
         self.depth = depth
         self.names = Names(source.tree)
@@ -151,7 +154,12 @@ class _Judge:
             elif ref.name in ("builtins.open", "io.open", "shutil.copy", "shutil.move"):
                 self.writes = self.writes or ref.name != "builtins.open" or self._mode(node) != "r"
             self._unfound_name(node, ref, reach)
+            if ref.name == "builtins.setattr" and len(node.args) > 1:
+                name = self.names.text(node.args[1]) or "…"
+                self._replaced(node, [r.dot(name) for r in self.names.refs(node.args[0])], reach)
         self._told_to_trust(node, reach)
+        for module in self._modules(node):  # __import__('os'), and not its attribute
+            self._see(node, Ref(module), dangers.HANDED, reach)
         asked = isinstance(node.func, ast.Name) and node.func.id in _ASKERS
         for child in (*_within(node.func), *node.args, *(k.value for k in node.keywords)):
             if not (asked and isinstance(child, ast.Name) and self._modules(child)):
@@ -248,17 +256,23 @@ class _Judge:
                 todo += ast.iter_child_nodes(one)
 
     def _inner(self, program: str | bytes, node: ast.AST, reach: Reach, *, hidden: bool) -> None:
-        if self.depth >= _DEEPEST:
+        self.left[0] -= len(program)
+        if self.depth >= _DEEPEST or self.left[0] < 0:
             self._hide(node, Ref("programs in programs"), reach, Severity.HIGH)
             return
         try:
-            judge = _Judge(parsed(program), self.depth + 1)
+            judge = _Judge(parsed(program), self.depth + 1, self.left)
         except UnreadableSourceError:
             return
         judge.run()
+        line, column = _place(node)
         for sighting in judge.seen[:_MOST]:
             seen = replace(
-                sighting, reach=min(sighting.reach, reach), **_place(node), hidden=hidden
+                sighting,
+                reach=min(sighting.reach, reach),
+                hidden=hidden or sighting.hidden,
+                line=line,
+                column=column,
             )
             self.seen.append(_weighed(seen))
 
@@ -285,7 +299,7 @@ class _Judge:
         own = isinstance(node.func.value, ast.Name) and node.func.value.id in ("self", "cls")
         name = node.func.attr
         if name in dangers.FAR_CALLS or (name == "system" and not own and node.args):
-            self._see(node, Ref(f"….{name}"), Danger(Kind.PROCESS, "MMH"), reach)
+            self._see(node, Ref(f"….{name}"), Danger(Kind.PROCESS, "MHH"), reach)
 
     def _process(self, node: ast.Call, ref: Ref, danger: Danger, reach: Reach) -> None:
         """A command that fetches, hides or wipes weighs more; a program that is named, less."""
@@ -318,6 +332,8 @@ class _Judge:
             plain = isinstance(node, ast.Name) and node.id in self.names.bound
             if found is not None and found[0] not in _ONLY_CALLED and not plain:
                 self._see(node, Ref(found[0], ref.hidden), found[1], reach)
+            elif ref.name == "builtins.getattr":
+                self._see(node, ref, dangers.HANDED, reach)
             elif ref.name in dangers.MODULES and isinstance(getattr(node, "ctx", None), ast.Load):
                 self._see(node, ref, dangers.HANDED, reach)
         if isinstance(node, ast.Attribute):
@@ -345,13 +361,15 @@ class _Judge:
     # --- what is put in the place of something, and what paths are named ------------
 
     def _patched(self, target: ast.expr, reach: Reach) -> None:
-        if not isinstance(target, ast.Attribute | ast.Subscript):
-            return
-        for ref in self.names.refs(target):
-            if (ref.name.startswith(_PATCHED) and ref.name.count(".") <= 2) or (
-                ref.name.startswith("os.environ.") and ref.name[11:] in _PRELOADS
-            ):
-                self._see(target, Ref(ref.name), Danger(Kind.PATCHES, "HHH"), reach)
+        if isinstance(target, ast.Attribute | ast.Subscript):
+            self._replaced(target, self.names.refs(target), reach)
+
+    def _replaced(self, node: ast.expr, refs: Sequence[Ref], reach: Reach) -> None:
+        for ref in refs:
+            patched = ref.name.startswith(_PATCHED) and ref.name.count(".") <= 2
+            preload = ref.name.startswith("os.environ.") and ref.name[11:] in _PRELOADS
+            if patched or preload:
+                self._see(node, Ref(ref.name), Danger(Kind.PATCHES, "HHH"), reach)
 
     def _text(self, text: str, node: ast.Constant, reach: Reach) -> None:
         if len(text) > 4096:
@@ -372,40 +390,30 @@ class _Judge:
 
     # --- sightings ----------------------------------------------------------------
 
-    def _see(
-        self,
-        node: ast.AST,
-        ref: Ref,
-        danger: Danger,
-        reach: Reach,
-        at_least: Severity = Severity.NOTE,
-    ) -> None:
-        severity = max(danger.severity(reach), at_least)
-        place = _place(node)
-        hidden = ref.hidden or place["column"] > _FAR_RIGHT
-        self.seen.append(
-            _weighed(
-                Sighting(
-                    kind=danger.kind,
-                    name=ref.name,
-                    severity=severity,
-                    reach=reach,
-                    hidden=hidden,
-                    **place,
-                )
-            )
+    def _see(self, node: ast.AST, ref: Ref, danger: Danger, reach: Reach) -> None:
+        line, column = _place(node)
+        sighting = Sighting(
+            kind=danger.kind,
+            name=ref.name,
+            severity=danger.severity(reach),
+            reach=reach,
+            line=line,
+            column=column,
+            hidden=ref.hidden or column > _FAR_RIGHT,
         )
+        self.seen.append(_weighed(sighting))
 
     def _hide(self, node: ast.AST, ref: Ref, reach: Reach, severity: Severity) -> None:
-        place = _place(node)
+        line, column = _place(node)
         self.seen.append(
             Sighting(
                 kind=Kind.HIDDEN,
                 name=ref.name,
                 severity=severity,
                 reach=reach,
+                line=line,
+                column=column,
                 hidden=True,
-                **place,
             )
         )
 
@@ -488,6 +496,5 @@ def _keyword(node: ast.Call, name: str) -> ast.expr | None:
     return next((k.value for k in node.keywords if k.arg == name), None)
 
 
-def _place(node: ast.AST) -> dict[str, int]:
-    line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
-    return {"line": line, "column": column}
+def _place(node: ast.AST) -> tuple[int, int]:
+    return getattr(node, "lineno", 1), getattr(node, "col_offset", 0)

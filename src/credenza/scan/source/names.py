@@ -340,10 +340,13 @@ class Names:
         if whole is None or isinstance(whole, int):
             return None
         if isinstance(key, ast.Slice):
+            given = [e for e in (key.lower, key.upper, key.step) if e is not None]
             ends = [self.fold(e, env, depth) for e in (key.lower, key.upper, key.step)]
-            return folding.applied(lambda: whole[slice(*ends)], ())  # type: ignore[misc]
+            if sum(e is not None for e in ends) < len(given):
+                return None
+            return folding.applied(_cut, (whole, [e or None for e in ends]))
         index = self.fold(key, env, depth)
-        return folding.applied(lambda: whole[index], ())  # type: ignore[index]
+        return None if index is None else folding.applied(_item_of, (whole, index))
 
     def _result(self, node: ast.Call, env: Env, depth: int) -> Value | None:
         if isinstance(node.func, ast.Attribute) and node.func.attr in folding.METHODS:
@@ -391,6 +394,14 @@ class Names:
                 return None
             results.append(result)
         return results
+
+
+def _cut(whole: Any, ends: list[Any]) -> Any:
+    return whole[slice(*ends)]
+
+
+def _item_of(whole: Any, index: Any) -> Any:
+    return whole[index]
 
 
 def _attribute(ref: Ref, attr: str) -> Ref:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import re
 import warnings
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def _decoded(data: bytes) -> tuple[str, list[Sighting]]:
             name = cookie[1].decode("ascii").lower().replace("_", "-")
             if name in _FOLDING:
                 odd = [_odd(f"encoded in {name}", number)]
-                return data.decode(name, "replace"), odd
+                return _unfolded(data, name), odd
             if name in _PLAIN or name.replace("-", "_") in _PLAIN:
                 return data.decode(name.replace("utf-8", "utf-8-sig"), "replace"), []
             raise UnreadableSourceError(f"in an encoding that is not read here: {name}")
@@ -124,6 +125,12 @@ def _decoded(data: bytes) -> tuple[str, list[Sighting]]:
         return data.decode("utf-8-sig"), []
     except UnicodeDecodeError as e:
         raise UnreadableSourceError("not UTF-8, and it names no other encoding") from e
+
+
+def _unfolded(data: bytes, name: str) -> str:
+    if name.startswith("rot"):
+        return codecs.decode(data.decode("utf-8", "replace"), "rot13")
+    return data.decode(name, "replace")
 
 
 def _line_starts(text: str) -> tuple[int, ...]:
