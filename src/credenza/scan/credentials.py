@@ -20,6 +20,7 @@ _CHUNK: Final = 4 << 20
 _LONGEST: Final = 256
 """No sign of a secret that is looked for is longer."""
 _MOST: Final = 20
+_MOST_BYTES: Final = 32 << 20
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BITS: Final = 3.0
 """Bits a character, from which letters and digits look drawn at random: words have less."""
@@ -54,11 +55,10 @@ def _checked(text: str) -> bool:
     return digits == given
 
 
+_START: Final = rb"(?<![A-Za-z0-9_])"
 _END: Final = rb"(?![A-Za-z0-9_-])"
 _SECRETS: Final = tuple(
-    _Secret(
-        what, begins, re.compile(rb"(?<![A-Za-z0-9_])" + re.escape(begins) + rest + _END), holds
-    )
+    _Secret(what, begins, re.compile(_START + re.escape(begins) + rest + _END), holds)
     for what, begins, rest, holds in (
         ("a token of Hugging Face", b"hf_", rb"([A-Za-z]{34})", _random),
         ("a token of GitHub", b"ghp_", rb"([A-Za-z0-9]{36})", _checked),
@@ -97,10 +97,11 @@ def found(data: bytes, at: int = 0) -> Iterator[Finding]:
 
 
 def found_in(piece: Piece) -> Iterator[Finding]:
-    """The secrets in a piece of any size, read once."""
+    """The secrets in the first 32 MiB of a piece."""
     seen: set[int | None] = set()
-    for start in range(0, piece.size, _CHUNK):
-        length = min(_CHUNK + _LONGEST, piece.size - start)
+    size = min(piece.size, _MOST_BYTES)
+    for start in range(0, size, _CHUNK):
+        length = min(_CHUNK + _LONGEST, size - start)
         for finding in found(piece.pread(start, length), start):
             if finding.where.start not in seen and len(seen) < _MOST:
                 seen.add(finding.where.start)

@@ -17,7 +17,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "python source",
         "python_source",
         "PythonSource",
-        Signs(magics=(b"#!",), suffixes=(".py", ".pyw", ".pyi", ".ipynb")),
+        Signs(magics=(b"#!",), suffixes=(".py", ".pyw", ".ipynb")),
     ),
     LaterRule("python bytecode", "bytecode", "Bytecode"),
     LaterRule("script", "scripts", "Script"),

@@ -48,21 +48,18 @@ class Native:
             return False
 
     def examine(self, piece: Piece) -> Iterator[Seen]:
-        openly = _OPEN.search(piece.path) is not None
-        nothing = True
-        for at, kind in _found(piece):
-            nothing = False
-            if at:
-                yield _embedded(at, kind)
-            else:
-                yield _whole(kind, piece.path, openly=openly)
-        if nothing and piece.size:
+        named = _OPEN.search(piece.path)
+        if named is not None:
+            kind = executables.kind(piece.head(executables.HEAD), piece.size)
             yield Finding(
                 rule="scan.native-code",
                 severity=Severity.MEDIUM,
-                what="the name says that it is native code",
-                found=_OPEN.search(piece.path)[0].lower(),  # type: ignore[index]
+                what="native code, under a name that says so",
+                found=kind or named[0].lower(),
             )
+            return
+        for at, kind in _found(piece):
+            yield _embedded(at, kind) if at else _whole(kind, piece.path)
 
 
 def _found(piece: Piece) -> Iterator[tuple[int, str]]:
@@ -81,15 +78,14 @@ def _found(piece: Piece) -> Iterator[tuple[int, str]]:
         yield from executables.inside(piece.pread(tail, size - tail), tail, size)
 
 
-def _whole(kind: str, path: str, *, openly: bool) -> Finding:
-    if openly:
-        severity, rule = Severity.MEDIUM, "scan.native-code"
-        what = "native code, under a name that says so"
-    else:
-        promising = _PROMISING.search(path) is not None
-        severity = Severity.CRITICAL if promising else Severity.HIGH
-        rule, what = "scan.native-hidden", "native code, under a name that does not say so"
-    return Finding(rule=rule, severity=severity, what=what, where=Where(start=0), found=kind)
+def _whole(kind: str, path: str) -> Finding:
+    return Finding(
+        rule="scan.native-hidden",
+        severity=Severity.CRITICAL if _PROMISING.search(path) else Severity.HIGH,
+        what="native code, under a name that does not say so",
+        where=Where(start=0),
+        found=kind,
+    )
 
 
 def _embedded(at: int, kind: str) -> Finding:

@@ -15,7 +15,7 @@ from credenza.scan.interface import Piece, Seen
 from credenza.scan.source import Kind, Reach, Sighting, UnreadableSourceError, judged, parsed
 from credenza.scan.source.reading import MOST_BYTES
 
-SUFFIXES: Final = (".py", ".pyw", ".pyi", ".ipynb")
+SUFFIXES: Final = (".py", ".pyw", ".ipynb")
 _SHEBANG: Final = re.compile(rb"#!.{0,80}\bpython", re.IGNORECASE)
 _MOST_TEXT: Final = 120
 

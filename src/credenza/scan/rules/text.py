@@ -20,7 +20,7 @@ _NAMED: Final = re.compile(
     r"\.env|\.netrc|\.npmrc|\.pypirc|id_rsa|id_ed25519|id_ecdsa|credentials)(\.[^./]+)?$|"
     r"\.(txt|text|md|markdown|rst|csv|tsv|json|jsonl|ndjson|toml|ya?ml|ini|cfg|conf|xml|html?|css|"
     r"svg|tex|bib|cff|log|jinja2?|j2|tmpl|vocab|merges|bpe|dic|labels|names|prototxt|pbtxt|proto|"
-    r"properties|lock|in|pem|key|crt|cer|pub|env|sql|r|m|c|h|cc|cpp|hpp|cu|java|go|rs|ts)$",
+    r"properties|lock|in|pem|key|crt|cer|pub|env|sql|r|m|c|h|cc|cpp|hpp|cu|java|go|rs|ts|pyi|pyx|pxd|typed)$",
     re.IGNORECASE,
 )
 

@@ -170,6 +170,10 @@ class Names:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)):
                 if attr in _CHANGING:
                     self._changed.add(name)
+            case ast.Delete(targets=targets):
+                for target in targets:
+                    if isinstance(target, ast.Name):
+                        self._defined.pop(target.id, None)
             case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
                 self._changed.add(name)
             case ast.withitem(optional_vars=ast.Name(id=name)):
