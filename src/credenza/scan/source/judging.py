@@ -94,6 +94,11 @@ class _Judge:
             node, reach = todo.pop()
             todo += [(child, at) for child, at in self._one(node, reach)]
         self._together()
+        if todo:
+            self._hide(todo[-1][0], Ref(f"more than {_MOST} places"), Reach.IMPORT, Severity.HIGH)
+        if self.names.lost:
+            name = Ref("names that lead on and on")
+            self._hide(self.source.tree, name, Reach.IMPORT, Severity.HIGH)
 
     def _one(self, node: ast.AST, reach: Reach) -> Iterator[tuple[ast.AST, Reach]]:
         """Judge one node; which are to be judged next, and when they run."""
@@ -104,6 +109,7 @@ class _Judge:
                 yield from ((n, own) for n in node.body)
             case ast.ClassDef():
                 yield from ((n, Reach.CALLED) for n in node.bases)
+                yield from ((n, reach) for b in node.bases for n in ast.walk(b) if _calls(n))
                 yield from ((n, reach) for n in (*node.decorator_list, *node.body))
                 yield from ((k.value, reach) for k in node.keywords)
             case ast.arg() | ast.AnnAssign() if node.annotation is not None:
@@ -111,11 +117,14 @@ class _Judge:
                 if isinstance(node, ast.AnnAssign) and node.value is not None:
                     self._patched(node.target, reach)
                     yield from self._bound([node.target], node.value, reach)
-            case ast.If(test=test, body=body, orelse=orelse) if is_main(test):
+            case ast.If(test=test, body=body, orelse=orelse) if (
+                is_main(test) and self.reaches.honest_name
+            ):
                 yield from ((n, Reach.CALLED) for n in body)
                 yield from ((n, reach) for n in orelse)
-            case ast.ExceptHandler(body=body):
+            case ast.ExceptHandler(type=type_, body=body):
                 yield from ((n, reach) for n in body)
+                yield from ((n, reach) for n in ast.walk(type_ or node) if _calls(n) and type_)
             case ast.Expr(value=ast.Constant()) | ast.Import() | ast.ImportFrom():
                 pass  # a docstring is no code, and a module that is only named does nothing
             case ast.Assign(targets=targets, value=value):
@@ -158,8 +167,7 @@ class _Judge:
                 name = self.names.text(node.args[1]) or "…"
                 self._replaced(node, [r.dot(name) for r in self.names.refs(node.args[0])], reach)
         self._told_to_trust(node, reach)
-        for module in self._modules(node):  # __import__('os'), and not its attribute
-            self._see(node, Ref(module), dangers.HANDED, reach)
+        self._referred(node, reach)  # what it gives: a module, or getattr(os, 'system')
         asked = isinstance(node.func, ast.Name) and node.func.id in _ASKERS
         for child in (*_within(node.func), *node.args, *(k.value for k in node.keywords)):
             if not (asked and isinstance(child, ast.Name) and self._modules(child)):
@@ -334,7 +342,9 @@ class _Judge:
                 self._see(node, Ref(found[0], ref.hidden), found[1], reach)
             elif ref.name == "builtins.getattr":
                 self._see(node, ref, dangers.HANDED, reach)
-            elif ref.name in dangers.MODULES and isinstance(getattr(node, "ctx", None), ast.Load):
+            elif ref.name in dangers.MODULES and isinstance(
+                getattr(node, "ctx", None), ast.Load | None
+            ):
                 self._see(node, ref, dangers.HANDED, reach)
         if isinstance(node, ast.Attribute):
             self._escape(node, reach)

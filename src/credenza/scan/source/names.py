@@ -11,8 +11,9 @@ from typing import Any, Final, TypeAlias, final
 from credenza.scan.source import folding
 from credenza.scan.source.folding import Value
 
-_DEEPEST: Final = 48
+_DEEPEST: Final = 80
 _MOST: Final = 8
+_MOST_ALIASES: Final = 64
 _STEPS: Final = 300_000
 _BYTES: Final = 16 << 20
 """What all values of one module may come to."""
@@ -88,7 +89,12 @@ class Names:
         }
         self.bound: set[str] = set()
         self._changed: set[str] = set()
+        self.lost = False
+        """Whether some name leads on for longer than is followed."""
+        self._aliases: dict[str, list[ast.expr]] = defaultdict(list)
         self._refs: dict[int, tuple[Ref, ...]] = {}
+        self._looking: set[int] = set()
+        self._circular = False
         self._folded: dict[int, Value | None] = {}
         self._steps = _STEPS
         self._bytes = _BYTES
@@ -106,13 +112,21 @@ class Names:
         known = self._refs.get(id(node))
         if known is not None:
             return known
+        if id(node) in self._looking:  # a name is bound to itself
+            self._circular = True
+            return ()
         self._steps -= 1
         if depth > _DEEPEST or self._steps < 0:
+            self.lost = self.lost or isinstance(node, ast.Name) or self._steps < 0
             return ()
-        self._refs[id(node)] = ()  # while it is looked up: a name may be bound to itself
-        found = tuple(dict.fromkeys(self._look(node, depth + 1)))[:_MOST]
-        self._refs[id(node)] = found
-        return found
+        self._looking.add(id(node))
+        found = tuple(dict.fromkeys(self._look(node, depth + 1)))
+        self._looking.discard(id(node))
+        self.lost = self.lost or len(found) > _MOST_ALIASES
+        if not self._circular or not self._looking:  # else it is known in part only
+            self._refs[id(node)] = found
+        self._circular = self._circular and bool(self._looking)
+        return found[:_MOST_ALIASES]
 
     def fold(self, node: ast.AST | None, env: Env | None = None, depth: int = 0) -> Value | None:
         """What an expression comes to, or None."""
@@ -184,6 +198,10 @@ class Names:
     def _bind_to(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
             self._values[target.id].append(value)
+            if isinstance(value, ast.Name) and value.id not in {
+                a.id for a in self._aliases[target.id] if isinstance(a, ast.Name)
+            }:
+                self._aliases[target.id].append(value)
             self.bound.add(target.id)
         elif isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
             for one, its in zip(target.elts, value.elts, strict=False):
@@ -222,15 +240,17 @@ class Names:
                 yield from self.refs(value, depth)
 
     def _named(self, name: str, line: int, depth: int) -> Iterator[Ref]:
-        yield from (Ref(full) for full in self._modules.get(name, ())[:_MOST])
-        for value in self._values.get(name, ())[:_MOST]:
+        yield from (Ref(full) for full in dict.fromkeys(self._modules.get(name, ())))
+        aliases = self._aliases.get(name, ())
+        self.lost = self.lost or len(aliases) > _MOST_ALIASES
+        for value in (*aliases[:_MOST_ALIASES], *self._values.get(name, ())[:_MOST]):
             yield from self.refs(value, depth)
         if name in self._modules or self._defined.get(name, line) < line:
             return
         if name in _BUILTINS and (name in _ALWAYS or name not in self.bound):
             yield Ref(f"builtins.{name}")
         elif name not in self.bound:
-            yield from (Ref(f"{module}.{name}") for module in self._stars[:_MOST])
+            yield from (Ref(f"{module}.{name}") for module in self._stars[:_MOST_ALIASES])
 
     def _item(self, value: ast.expr, key: ast.expr, depth: int) -> Iterator[Ref]:
         name = self.text(key, depth)
@@ -290,6 +310,7 @@ class Names:
     def _paid(self, value: Value | None) -> Value | None:
         if isinstance(value, str | bytes | list):
             self._bytes -= len(value) * (64 if isinstance(value, list) else 1)
+            self.lost = self.lost or self._bytes < 0
             return value if self._bytes > 0 else None
         return value
 

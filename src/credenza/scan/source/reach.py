@@ -105,6 +105,11 @@ class Reaches:
         self._called: dict[Function | None, set[str]] = defaultdict(set)
         self._reach: dict[Function, Reach] = {}
         self._properties: set[str] = set()
+        self.honest_name = not any(
+            isinstance(n, ast.Name) and n.id == "__name__" and isinstance(n.ctx, ast.Store)
+            for n in ast.walk(tree)
+        )
+        """Whether ``__name__`` is left as it is, so that a test of it says what it seems to."""
         self._collect(tree)
         top = [
             f
@@ -130,10 +135,9 @@ class Reaches:
         while todo:
             node, owner = todo.pop()
             match node:
-                case ast.If(test=test, body=body, orelse=orelse) if is_main(test):
+                case ast.If(test=test, orelse=orelse) if is_main(test) and self.honest_name:
                     todo += [(n, owner) for n in orelse]
-                    _ = body  # a script of its own: nobody who imports it runs that
-                    continue
+                    continue  # a script of its own: nobody who imports it runs that
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
                     self._functions[node.name].append(node)
                     for outer in outside(node):
@@ -150,6 +154,8 @@ class Reaches:
                     self._called[owner].update(_callees(node))
                 case ast.Attribute(attr=attr):
                     self._called[owner].add(f".{attr}")
+                case ast.Name(id=name) if owner is None:  # who names it there may call it
+                    self._called[owner].add(name)
             todo += [(n, owner) for n in ast.iter_child_nodes(node)]
 
     def _decorated(self, function: Function, owner: Function | None) -> None:

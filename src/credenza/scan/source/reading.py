@@ -14,8 +14,8 @@ from credenza.findings import Severity
 from credenza.scan.source.interface import Kind, Reach, Sighting
 
 MOST_BYTES: Final = 8 << 20
-_MOST_TOKENS: Final = 60_000
-"""A token costs up to 1.2 KB as a tree; the longest model in transformers 5.23 has 37,000."""
+_MOST_TOKENS: Final = 36_000
+"""A token costs up to 1.8 KB as a tree; the longest model in transformers 5.23 has 26,000."""
 
 _COOKIE: Final = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)  # PEP 263
 _PLAIN: Final = frozenset(
