@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, TypeAlias, final
 
 from credenza.scan.source import folding
@@ -13,7 +14,9 @@ from credenza.scan.source.folding import Value
 
 _DEEPEST: Final = 80
 _MOST: Final = 8
-_MOST_ALIASES: Final = 64
+_MOST_REFS: Final = 64
+_PARTS: Final = 8
+"""Longer dotted names are not followed: the longest that matters has six parts."""
 _STEPS: Final = 300_000
 _BYTES: Final = 16 << 20
 """What all values of one module may come to."""
@@ -59,6 +62,13 @@ _CHANGING: Final = frozenset(
 )
 """Methods after which a list is another."""
 
+_REFERRING: Final = (
+    *(ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.IfExp, ast.BoolOp),
+    *(ast.NamedExpr, ast.Await, ast.Starred),
+)
+_NEAR: Final = 400
+"""How much of an expression is looked through for the names that it needs."""
+
 Env: TypeAlias = Mapping[str, Value]
 
 
@@ -71,6 +81,8 @@ class Ref:
     hidden: bool = False
 
     def dot(self, name: str, *, hidden: bool = False) -> Ref:
+        if self.name.count(".") >= _PARTS:
+            return self
         return Ref(f"{self.name}.{name}", self.hidden or hidden)
 
 
@@ -91,16 +103,15 @@ class Names:
         self._changed: set[str] = set()
         self.lost = False
         """Whether some name leads on for longer than is followed."""
-        self._aliases: dict[str, list[ast.expr]] = defaultdict(list)
         self._refs: dict[int, tuple[Ref, ...]] = {}
-        self._looking: set[int] = set()
-        self._circular = False
+        self._named_refs: dict[str, frozenset[Ref]] = {}
         self._folded: dict[int, Value | None] = {}
         self._steps = _STEPS
         self._bytes = _BYTES
         self._tree = tree  # what is known is known by the identity of its nodes
         for node in ast.walk(tree):
             self._bind(node)
+        self._settle()
 
     def imported(self, module: str) -> bool:
         """Whether the module, or a part of it, is imported under some name."""
@@ -112,21 +123,14 @@ class Names:
         known = self._refs.get(id(node))
         if known is not None:
             return known
-        if id(node) in self._looking:  # a name is bound to itself
-            self._circular = True
-            return ()
         self._steps -= 1
         if depth > _DEEPEST or self._steps < 0:
             self.lost = self.lost or isinstance(node, ast.Name) or self._steps < 0
             return ()
-        self._looking.add(id(node))
         found = tuple(dict.fromkeys(self._look(node, depth + 1)))
-        self._looking.discard(id(node))
-        self.lost = self.lost or len(found) > _MOST_ALIASES
-        if not self._circular or not self._looking:  # else it is known in part only
-            self._refs[id(node)] = found
-        self._circular = self._circular and bool(self._looking)
-        return found[:_MOST_ALIASES]
+        self.lost = self.lost or len(found) > _MOST_REFS
+        self._refs[id(node)] = found[:_MOST_REFS]
+        return self._refs[id(node)]
 
     def fold(self, node: ast.AST | None, env: Env | None = None, depth: int = 0) -> Value | None:
         """What an expression comes to, or None."""
@@ -150,6 +154,33 @@ class Names:
     def values_of(self, name: str) -> list[ast.expr]:
         """The expressions that a name is bound to somewhere."""
         return self._values.get(name, [])
+
+    def _settle(self) -> None:
+        """Find what each name may stand for, until nothing more comes of it."""
+        needed: dict[str, set[str]] = defaultdict(set)
+        for name, values in self._values.items():
+            for value in values:
+                for part in islice(ast.walk(value), _NEAR):
+                    if isinstance(part, ast.Name):
+                        needed[part.id].add(name)
+        todo = dict.fromkeys(self._values)
+        while todo and not self.lost:
+            name = next(iter(todo))
+            del todo[name]
+            found = frozenset(r for value in self._values[name] for r in self._anew(value))
+            if found - self._named_refs.get(name, frozenset()):
+                self._named_refs[name] = found | self._named_refs.get(name, frozenset())
+                self.lost = self.lost or len(self._named_refs[name]) > _MOST_REFS
+                todo.update(dict.fromkeys(needed[name]))
+        self._refs.clear()
+        self._folded.clear()
+
+    def _anew(self, value: ast.expr) -> tuple[Ref, ...]:
+        if not isinstance(value, _REFERRING):
+            return ()
+        self._refs.clear()
+        self._folded.clear()
+        return self.refs(value)
 
     # --- bindings ---------------------------------------------------------------
 
@@ -198,10 +229,6 @@ class Names:
     def _bind_to(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
             self._values[target.id].append(value)
-            if isinstance(value, ast.Name) and value.id not in {
-                a.id for a in self._aliases[target.id] if isinstance(a, ast.Name)
-            }:
-                self._aliases[target.id].append(value)
             self.bound.add(target.id)
         elif isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
             for one, its in zip(target.elts, value.elts, strict=False):
@@ -223,7 +250,7 @@ class Names:
     def _look(self, node: ast.AST, depth: int) -> Iterator[Ref]:
         match node:
             case ast.Name(id=name):
-                yield from self._named(name, node.lineno, depth)
+                yield from self._named(name, node.lineno)
             case ast.Attribute(value=value, attr=attr):
                 for ref in self.refs(value, depth):
                     yield _attribute(ref, attr)
@@ -239,26 +266,24 @@ class Names:
             case ast.NamedExpr(value=value) | ast.Await(value=value) | ast.Starred(value=value):
                 yield from self.refs(value, depth)
 
-    def _named(self, name: str, line: int, depth: int) -> Iterator[Ref]:
+    def _named(self, name: str, line: int) -> Iterator[Ref]:
         yield from (Ref(full) for full in dict.fromkeys(self._modules.get(name, ())))
-        aliases = self._aliases.get(name, ())
-        self.lost = self.lost or len(aliases) > _MOST_ALIASES
-        for value in (*aliases[:_MOST_ALIASES], *self._values.get(name, ())[:_MOST]):
-            yield from self.refs(value, depth)
+        yield from self._named_refs.get(name, ())
         if name in self._modules or self._defined.get(name, line) < line:
             return
         if name in _BUILTINS and (name in _ALWAYS or name not in self.bound):
             yield Ref(f"builtins.{name}")
         elif name not in self.bound:
-            yield from (Ref(f"{module}.{name}") for module in self._stars[:_MOST_ALIASES])
+            yield from (Ref(f"{module}.{name}") for module in self._stars[:_MOST_REFS])
 
     def _item(self, value: ast.expr, key: ast.expr, depth: int) -> Iterator[Ref]:
-        name = self.text(key, depth)
+        refs = self.refs(value, depth)
+        name = self.text(key, depth) if refs else None
         if name is None:
             return
-        for ref in self.refs(value, depth):
+        for ref in refs:
             if ref.name in ("builtins.globals", "builtins.locals", "builtins.vars"):
-                yield from (Ref(r.name, True) for r in self._named(name, 1 << 30, depth))
+                yield from (Ref(r.name, True) for r in self._named(name, 1 << 30))
             elif ref.name == "sys.modules":
                 yield Ref(name, True)
             else:
