@@ -10,6 +10,7 @@ import struct
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ APE = b"MZqFpD='\n" + b"\0" * 100
 
 
 class Marks:
-    def __reduce__(self) -> object:
+    def __reduce__(self) -> tuple[Any, ...]:
         return open, ("MARKER", "w")  # the test would see the file
 
 

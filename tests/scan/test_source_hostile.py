@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import random
 import time
@@ -80,7 +81,7 @@ WORST = {
     "x = 'os.system'": None,
     "from transformers import AutoModel\n"
     "def f(): AutoModel.from_pretrained('a', trust_remote_code=True)": Severity.MEDIUM,
-    "if __name__ == '__main__':\n    import subprocess\n    subprocess.run(['ls'])": Severity.MEDIUM,
+    "if __name__ == '__main__':\n  import subprocess\n  subprocess.run(['ls'])": Severity.MEDIUM,
 }
 
 
@@ -123,6 +124,9 @@ DEEP = {
     "the same program often": f"a='{'x=1;' * 20_000}'\n" + "exec(a)\n" * 500,
     "replaced without end": "a='a'*9999\nexec(a.replace('a',a).replace('a',a).replace('a',a))",
     "formatted wide": "exec('{:>999999999}'.format('x'))\nexec('%999999999d' % 1)",
+    "joined often": "a='x'*999999\nexec(''.join([a]*60000))",
+    "put in often": "a='x'*999999\nexec('{0}'*9999 % a)\nexec(('{0}'*9999).format(a))",
+    "lists of lists": "a=['x'*9]*9999\nb=[a]*9999\nc=[b]*9999\nexec(''.join(c))",
     "many NULs": "exec(bytes(99999999999))",
     "itself": "a=a\nb=c\nc=b\na.b.c()\nexec(b)",
     "aliases": "".join(f"a{i}=a{i + 1}\n" for i in range(5000)) + "a0.system()",
@@ -132,10 +136,8 @@ DEEP = {
 @pytest.mark.parametrize("name", DEEP)
 def test_hostile_shapes_end(name: str) -> None:
     start = time.process_time()
-    try:
+    with contextlib.suppress(UnreadableSourceError):
         judged(parsed(DEEP[name].encode()))
-    except UnreadableSourceError as e:
-        assert str(e)
     assert time.process_time() - start < 5
 
 

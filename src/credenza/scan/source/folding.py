@@ -56,6 +56,8 @@ def _replaced(text: Any, old: Any, new: Any) -> Value | None:
 def _formatted(text: Any, *values: Value) -> Value | None:
     if re.fullmatch(r"(?:[^{}]|\{\d?\})*", text) is None:
         return None  # a width, which could be any
+    if text.count("{") * sum(map(_size, values)) > MOST:
+        return None
     return str(text).format(*map(str, values))
 
 
@@ -122,7 +124,7 @@ METHODS: Final[dict[str, Callable[..., Any]]] = {
 
 def applied(function: Callable[..., Any], arguments: Sequence[Value]) -> Value | None:
     """What a function of ours gives; None where it gives nothing, or more than `MOST`."""
-    if any(_longer(a) for a in arguments):
+    if sum(map(_size, arguments)) > MOST:
         return None
     try:
         return kept(function(*arguments))
@@ -136,8 +138,10 @@ def kept(value: Any) -> Value | None:
     """The value, if it is one that is followed."""
     if isinstance(value, bool) or not isinstance(value, str | bytes | int | list | tuple):
         return None
-    if isinstance(value, tuple):
+    if isinstance(value, list | tuple):
         value = list(value)
+        if any(isinstance(v, list | tuple) for v in value):
+            return None  # lists of lists of lists: they grow without being seen to
     if isinstance(value, int):
         return value if abs(value) < 1 << 64 else None
     return None if _longer(value) else value
@@ -152,6 +156,8 @@ def arithmetic(operator: str, left: Any, right: Any) -> Value | None:
     if operator == "Mod" and not isinstance(left, int):
         if not isinstance(left, str) or "*" in left or any(c.isdigit() for c in left):
             return None  # a width, which could be any
+        if left.count("%") * _size(right) > MOST:
+            return None
         right = tuple(right) if isinstance(right, list) else right
     function = _OPERATORS.get(operator)
     return None if function is None else applied(lambda: function(left, right), ())
@@ -168,6 +174,12 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "BitOr": lambda a, b: a | b,
     "Div": lambda a, b: f"{a}/{b}" if isinstance(a, str) else None,  # of pathlib
 }
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, list):
+        return sum(len(v) if isinstance(v, str | bytes) else 8 for v in value)
+    return len(value) if isinstance(value, str | bytes) else 8
 
 
 def _longer(value: Any) -> bool:

@@ -107,16 +107,8 @@ class _Judge:
                 yield from ((n, reach) for n in outside(node))
                 own = self.reaches.of(node)
                 yield from ((n, own) for n in node.body)
-            case ast.ClassDef():
-                yield from ((n, Reach.CALLED) for n in node.bases)
-                yield from ((n, reach) for b in node.bases for n in ast.walk(b) if _calls(n))
-                yield from ((n, reach) for n in (*node.decorator_list, *node.body))
-                yield from ((k.value, reach) for k in node.keywords)
-            case ast.arg() | ast.AnnAssign() if node.annotation is not None:
-                yield from ((n, reach) for n in ast.walk(node.annotation) if _calls(n))
-                if isinstance(node, ast.AnnAssign) and node.value is not None:
-                    self._patched(node.target, reach)
-                    yield from self._bound([node.target], node.value, reach)
+            case ast.ClassDef() | ast.arg() | ast.AnnAssign():
+                yield from self._declared(node, reach)
             case ast.If(test=test, body=body, orelse=orelse) if (
                 is_main(test) and self.reaches.honest_name
             ):
@@ -140,6 +132,23 @@ class _Judge:
                 self._text(text, node, reach)
             case _:
                 yield from ((n, reach) for n in ast.iter_child_nodes(node))
+
+    def _declared(
+        self, node: ast.ClassDef | ast.arg | ast.AnnAssign, reach: Reach
+    ) -> Iterator[tuple[ast.AST, Reach]]:
+        """Classes and annotations: what is called there runs there; what is only named does not."""
+        named = node.bases if isinstance(node, ast.ClassDef) else [node.annotation]
+        for expression in named:
+            for inner in ast.walk(expression) if expression is not None else ():
+                if _calls(inner):
+                    yield inner, reach
+        if isinstance(node, ast.ClassDef):
+            yield from ((n, Reach.CALLED) for n in node.bases)
+            yield from ((n, reach) for n in (*node.decorator_list, *node.body))
+            yield from ((k.value, reach) for k in node.keywords)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            self._patched(node.target, reach)
+            yield from self._bound([node.target], node.value, reach)
 
     def _bound(
         self, targets: list[ast.expr], value: ast.expr, reach: Reach
@@ -335,16 +344,13 @@ class _Judge:
                 yield "".join(str(v.value) for v in part.values if isinstance(v, ast.Constant))
 
     def _referred(self, node: ast.expr, reach: Reach) -> None:
+        loaded = isinstance(getattr(node, "ctx", None), ast.Load | None)
         for ref in self.names.refs(node):
             found = danger_of(ref.name)
             plain = isinstance(node, ast.Name) and node.id in self.names.bound
             if found is not None and found[0] not in _ONLY_CALLED and not plain:
                 self._see(node, Ref(found[0], ref.hidden), found[1], reach)
-            elif ref.name == "builtins.getattr":
-                self._see(node, ref, dangers.HANDED, reach)
-            elif ref.name in dangers.MODULES and isinstance(
-                getattr(node, "ctx", None), ast.Load | None
-            ):
+            elif ref.name == "builtins.getattr" or (ref.name in dangers.MODULES and loaded):
                 self._see(node, ref, dangers.HANDED, reach)
         if isinstance(node, ast.Attribute):
             self._escape(node, reach)
@@ -465,14 +471,14 @@ def _harmless(name: str, node: ast.Call, names: Names) -> bool:
 
 
 def _is(keyword: str, value: object) -> Callable[[ast.Call, Names], bool]:
-    def check(node: ast.Call, names: Names) -> bool:
+    def check(node: ast.Call, names: Names) -> bool:  # noqa: ARG001  as the others
         given = _keyword(node, keyword)
         return isinstance(given, ast.Constant) and given.value is value
 
     return check
 
 
-def _no_pickle(node: ast.Call, names: Names) -> bool:
+def _no_pickle(node: ast.Call, names: Names) -> bool:  # noqa: ARG001
     """`numpy.load` refuses pickles unless told otherwise (since 1.16.3)."""
     given = _keyword(node, "allow_pickle")
     told = len(node.args) > 2 or given is not None or any(k.arg is None for k in node.keywords)

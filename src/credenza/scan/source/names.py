@@ -186,16 +186,8 @@ class Names:
 
     def _bind(self, node: ast.AST) -> None:
         match node:
-            case ast.Import():
-                for alias in node.names:
-                    name = alias.asname or alias.name.partition(".")[0]
-                    full = alias.name if alias.asname else name
-                    self._modules[name].append(full)
-            case ast.ImportFrom(module=str(module), level=0):
-                for alias in node.names:
-                    if alias.name == "*":
-                        self._stars.append(module)
-                    self._modules[alias.asname or alias.name].append(f"{module}.{alias.name}")
+            case ast.Import() | ast.ImportFrom():
+                self._import(node)
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self._bind_to(target, value)
@@ -210,6 +202,16 @@ class Names:
                 names = [n.id for n in ast.walk(target) if isinstance(n, ast.Name)]
                 self.bound.update(names)
                 self._changed.update(names)
+            case ast.withitem(optional_vars=ast.Name(id=name)):
+                self.bound.add(name)
+            case ast.arguments():
+                self._bind_parameters(node)
+            case _:
+                self._change(node)
+
+    def _change(self, node: ast.AST) -> None:
+        """Note what makes a name stand for another value than it was bound to."""
+        match node:
             case ast.AugAssign(target=ast.Name(id=name)):
                 self._changed.add(name)
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)):
@@ -221,10 +223,17 @@ class Names:
                         self._defined.pop(target.id, None)
             case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
                 self._changed.add(name)
-            case ast.withitem(optional_vars=ast.Name(id=name)):
-                self.bound.add(name)
-            case ast.arguments():
-                self._bind_parameters(node)
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                name = alias.asname or alias.name.partition(".")[0]
+                self._modules[name].append(alias.name if alias.asname else name)
+        elif node.module and not node.level:
+            for alias in node.names:
+                if alias.name == "*":
+                    self._stars.append(node.module)
+                self._modules[alias.asname or alias.name].append(f"{node.module}.{alias.name}")
 
     def _bind_to(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
@@ -346,15 +355,10 @@ class Names:
             case ast.Constant(value=value):
                 return folding.kept(value)
             case ast.Name(id=name):
-                if name in env:
-                    return env[name]
-                bound = self._values.get(name, ()) if name not in self._changed else ()
-                return self.fold(bound[0], depth=depth) if len(bound) == 1 else None
+                return env[name] if name in env else self._constant(name, depth)
             case ast.BinOp(left=left, op=op, right=right):
-                a, b = self.fold(left, env, depth), self.fold(right, env, depth)
-                if a is None or b is None:
-                    return None
-                return folding.arithmetic(type(op).__name__, a, b)
+                ab = self._all([left, right], env, depth)
+                return folding.arithmetic(type(op).__name__, *ab) if ab else None
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 number = self.fold(operand, env, depth)
                 return -number if isinstance(number, int) else None
@@ -362,7 +366,7 @@ class Names:
                 return self._all(elts, env, depth)
             case ast.JoinedStr(values=parts):
                 texts = self._all(parts, env, depth)
-                return None if texts is None else "".join(str(t) for t in texts)
+                return folding.applied(_joined, (texts,)) if texts is not None else None
             case ast.FormattedValue(value=value, format_spec=None):
                 return self.fold(value, env, depth)
             case ast.Subscript(value=value, slice=key):
@@ -375,6 +379,11 @@ class Names:
             ):
                 return self._each(elt, one, env, depth)
         return None
+
+    def _constant(self, name: str, depth: int) -> Value | None:
+        """What a name comes to that is bound once and not changed."""
+        bound = self._values.get(name, ()) if name not in self._changed else ()
+        return self.fold(bound[0], depth=depth) if len(bound) == 1 else None
 
     def _all(self, nodes: list[ast.expr], env: Env, depth: int) -> list[Any] | None:
         values = []
@@ -444,6 +453,10 @@ class Names:
                 return None
             results.append(result)
         return results
+
+
+def _joined(texts: list[Any]) -> str:
+    return "".join(map(str, texts))
 
 
 def _cut(whole: Any, ends: list[Any]) -> Any:
