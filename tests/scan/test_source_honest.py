@@ -22,11 +22,11 @@ def _every(files: list[Path], count: int) -> list[Path]:
 
 MODELS = Path(transformers.__file__).parent / "models"
 SAMPLE = [
-    *_every(list(MODELS.glob("*/modeling_*.py")), 40),
-    *_every(list(MODELS.glob("*/configuration_*.py")), 15),
-    *_every(list(MODELS.glob("*/tokenization_*.py")), 15),
-    *_every(list(MODELS.glob("*/*processing_*.py")), 10),
-    *_every([p for p in Path(sklearn.__file__).parent.rglob("*.py") if "tests" not in p.parts], 20),
+    *_every(list(MODELS.glob("*/modeling_*.py")), 24),
+    *_every(list(MODELS.glob("*/configuration_*.py")), 12),
+    *_every(list(MODELS.glob("*/tokenization_*.py")), 12),
+    *_every(list(MODELS.glob("*/*processing_*.py")), 6),
+    *_every([p for p in Path(sklearn.__file__).parent.rglob("*.py") if "tests" not in p.parts], 10),
 ]
 
 
@@ -35,13 +35,13 @@ def _worst(path: Path) -> Severity:
     return max((s.severity for s in judged(parsed(path.read_bytes()))), default=Severity.NOTE)
 
 
-def test_honest_modules_are_not_accused() -> None:
-    worst = {str(path): _worst(path) for path in SAMPLE}
-    assert len(worst) >= 100
-    assert [path for path, severity in worst.items() if severity >= Severity.HIGH] == []
+@pytest.mark.parametrize("path", SAMPLE, ids=lambda path: path.name)
+def test_an_honest_module_is_not_accused(path: Path) -> None:
+    assert _worst(path) < Severity.HIGH
 
 
 def test_honest_models_hardly_ask_for_an_eye() -> None:
     models = [path for path in SAMPLE if MODELS in path.parents]
+    assert len(models) >= 50
     asked = [path for path in models if _worst(path) >= Severity.MEDIUM]
     assert len(asked) / len(models) < 0.05
