@@ -72,7 +72,7 @@ READERS: Final[tuple[Reader, ...]] = (
 """The first that claims a file reads it. Those that can hold programs come first, and code by its
 name comes after them: a pickle is a pickle under any name."""
 
-_FORMAT_OF_NAME: Final = {
+FORMAT_OF_NAME: Final = {
     ".safetensors": "safetensors",
     ".npy": "npy",
     ".npz": "npz",
@@ -128,7 +128,7 @@ def _read_listed(place: Place, relative: str) -> File:
 
 
 def _check_promise(file: File) -> None:
-    for suffix, promised in _FORMAT_OF_NAME.items():
+    for suffix, promised in FORMAT_OF_NAME.items():
         if file.path.lower().endswith(suffix) and file.format != promised:
             runs = ", ".join(ascii(p.name)[1:-1] for p in file.programs[:8] if not p.allowed)
             raise MalformedError(

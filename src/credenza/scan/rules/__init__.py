@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from typing import Final
 
+from credenza.artifact.interface import Signs
 from credenza.scan.interface import Rule
+from credenza.scan.later import LaterRule
 
 RULES: Final[tuple[Rule, ...]] = (
     # --- pickles, in every container -----------------------------------------
     # --- graphs: Keras, TensorFlow, ONNX, TFLite ------------------------------
     # --- headers and texts: GGUF, safetensors, skops, flax, PMML, configs -----
     # --- code: Python, TorchScript, executables, names ------------------------
+    LaterRule(
+        "python source",
+        "python_source",
+        "PythonSource",
+        Signs(magics=(b"#!",), suffixes=(".py", ".pyw", ".ipynb")),
+    ),
+    LaterRule("python bytecode", "bytecode", "Bytecode"),
+    LaterRule("script", "scripts", "Script"),
+    LaterRule("native code", "native", "Native"),
+    LaterRule("false name", "names", "Names"),
+    LaterRule("text", "text", "Text"),
+    LaterRule("git-lfs pointer", "text", "LfsPointer", Signs(magics=(b"version https://git-lfs",))),
+    LaterRule("media (recognised, not read)", "media", "Media"),
 )
 """Every rule that claims a piece looks at it: a file can be two things at once, to two loaders."""
