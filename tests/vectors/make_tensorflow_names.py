@@ -31,11 +31,34 @@ SnapshotDataset SnapshotDatasetReader SnapshotDatasetV2 SnapshotNestedDatasetRea
 TFRecordDataset TFRecordDatasetV2 TFRecordReader TFRecordReaderV2 TextLineDataset TextLineReader
 TextLineReaderV2 WriteGraphSummary XlaCustomCall XlaCustomCallV2
 """
+COMPUTING = """math nn linalg image signal strings bitwise sets random sparse ragged __operators__ dtypes
+quantization"""
+"""Modules whose public functions compute."""
+NOT_COMPUTING = """py_function numpy_function print import_graph_def load_op_library load_library
+function custom_gradient variable_creator_scope register_tensor_conversion_function
+RegisterGradient Module configure_and_initialize_global_tpu shutdown_tpu_system get_logger
+recompute_grad grad_pass_through delete_rpc_future_resource rpc_call rpc_check_status rpc_client
+rpc_get_value rpc_server rpc_server_register rpc_server_start xla_custom_call xla_custom_call_v2
+xla_launch xla_launch_v2 check_preemption nondifferentiable_batch_function d_tensor_restore_v2
+audio_microfrontend map_fn foldl foldr scan vectorized_map while_loop cond case switch_case
+"""
+"""Public functions at the top that do more than compute, or call what they are given."""
 HEADER = """\
 # The operations of TensorFlow {version}, by what they may touch: written by
 # tests/vectors/make_tensorflow_names.py from TensorFlow's own registry. An operation that is not
 # here is a custom one: code from a library that the model does not bring.
 """
+
+
+def functions():
+    """What a layer of tf.keras may call by name (``TFOpLambda``)."""
+    from tensorflow.python.util import tf_export
+
+    modules = COMPUTING.split()
+    for name in tf_export._NAME_TO_SYMBOL_MAPPING:  # noqa: SLF001  the only list of them
+        module, _, rest = name.partition(".")
+        if (rest and module in modules) or (not rest and name not in NOT_COMPUTING.split()):
+            yield name
 
 
 def main(path):
@@ -55,6 +78,7 @@ def main(path):
          "no model that serves needs it.", MAY_OPEN.split()),
         ("computes", "It computes, and touches at most the model's own files.", every - judged),
     ]  # fmt: skip
+    groups.append(("function", "A public function of TensorFlow that computes.", functions()))
     text = HEADER.format(version=tf.__version__)
     for use, reason, names in groups:
         quoted = ", ".join(f'"{n}"' for n in sorted(names)) + ","
