@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from credenza.artifact.onnx import is_onnx
+from credenza.artifact.onnx_schemas import TENSOR
+from credenza.artifact.protobuf import Message
 from credenza.artifact.window import Window
 from credenza.errors import MalformedError
 from credenza.findings import Finding, Severity, Unread, Where
@@ -86,7 +88,7 @@ class Tensorflow:
             if broken is not None:
                 at = Where(start=broken.finding.where.start)
                 yield Unread(where=at, why=f"a graph of TensorFlow: {broken.finding.what}")
-        if not read and not is_onnx(piece):
+        if not read and not is_onnx(piece) and not _is_tensor(piece):
             why = "it is called a graph of TensorFlow, and is no message that TensorFlow writes"
             yield Unread(where=Where(), why=why)
 
@@ -113,6 +115,14 @@ def _readings(piece: Piece) -> Iterator[tuple[Graphs, MalformedError | None]]:
             continue
         if graphs.operations or graphs.configs:
             yield graphs, None
+
+
+def _is_tensor(piece: Piece) -> bool:
+    """Whether it is a tensor of ONNX, as its own test data are: nothing in it runs."""
+    try:
+        return "data_type" in Message.read(Window(piece), TENSOR, 0, piece.size).singular
+    except MalformedError:
+        return False
 
 
 def _judged(graphs: Graphs) -> Iterator[Finding]:
