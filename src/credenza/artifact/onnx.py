@@ -27,7 +27,7 @@ from credenza.artifact.onnx_schemas import (
     TRAINING,
 )
 from credenza.artifact.onnx_tensors import pairs, placed
-from credenza.artifact.protobuf import Field, Message, Schema, refuse, text
+from credenza.artifact.protobuf import Field, Message, Schema, hurried, refuse, text
 from credenza.artifact.window import Window
 from credenza.errors import MalformedError
 from credenza.findings import Finding
@@ -68,7 +68,7 @@ def is_onnx(file: Bytes) -> bool:
     if file.pread(0, min(1, file.size)) != _IR_VERSION:
         return False
     try:
-        model = Message.read(Window(file), MODEL, 0, file.size)
+        model = Message.read(hurried(file), MODEL, 0, file.size)
     except MalformedError:
         return False
     return "graph" in model.singular and "opset_import" in model.repeated
@@ -96,7 +96,7 @@ class Examined:
 def examined(file: Bytes) -> Examined:
     """As `Onnx.read`, without an end at the first thing that is refused."""
     refused: list[Finding] = []
-    walk = _Walk(Window(file), refused=refused)
+    walk = _Walk(hurried(file), refused=refused)
     try:
         walk.model()
     except MalformedError as e:

@@ -19,7 +19,7 @@ from credenza.scan.rules.keras_config import configuration
 
 _FIRST_USER_BLOCK: Final = 512
 _MATLAB: Final = b"MATLAB 7.3 MAT-file"
-_ACCUSES: Final = frozenset({"artifact.hdf5-external", "artifact.hdf5-overlap"})
+_ACCUSES: Final = frozenset({"artifact.hdf5-external"})
 """What no writer does by mistake. A file that breaks off or is damaged is unread, and no more."""
 _TWICE: Final = "twice"
 

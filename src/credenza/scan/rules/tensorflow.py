@@ -10,7 +10,7 @@ from typing import Final, final
 
 from credenza.artifact.onnx import is_onnx
 from credenza.artifact.onnx_schemas import TENSOR
-from credenza.artifact.protobuf import Message
+from credenza.artifact.protobuf import hurried
 from credenza.artifact.window import Window
 from credenza.errors import MalformedError
 from credenza.findings import Finding, Severity, Unread, Where
@@ -24,6 +24,7 @@ from credenza.scan.rules.tensorflow_walk import (
     begins_as_graph,
     leads_out,
     may_be,
+    top_fields,
 )
 
 _SUFFIXES: Final = (".pb", ".meta")
@@ -32,7 +33,8 @@ _SAVED_MODEL: Final = (b"\x08\x01\x12", b"\x12")
 _HEAD: Final = 512
 _CONFIG_MOST: Final = 1 << 22
 _PIECE: Final = 1 << 20
-_GAP: Final = rb"(?:\s|#[^\n]*+\n)*+"
+_GAP: Final = rb"\s*+"
+_COMMENTED: Final = re.compile(rb"\bop\s*+:?\s*+#")
 _QUOTED: Final = rb"""["']([^"'\n]{1,512})["']"""
 _OP: Final = re.compile(rb"\bop" + _GAP + rb":?" + _GAP + _QUOTED)
 _FUNCTION: Final = re.compile(
@@ -71,38 +73,45 @@ class Tensorflow:
             return path.rpartition("/")[2] != _FINGERPRINT
         head = piece.head(_HEAD)
         if begins_as_graph(head):
-            return may_be(Window(piece), tensorflow_schemas.GRAPH, "node")
+            return may_be(top_fields(hurried(piece)), tensorflow_schemas.GRAPH, "node")
         if not head.startswith(_SAVED_MODEL):
             return False
-        return may_be(Window(piece), tensorflow_schemas.SAVED_MODEL, "meta_graphs")
+        fields = top_fields(hurried(piece))
+        return may_be(fields, tensorflow_schemas.SAVED_MODEL, "meta_graphs")
 
     def examine(self, piece: Piece) -> Iterator[Seen]:
         if piece.path.lower().endswith(_TEXT):
             yield from _text(piece)
             return
         read = False
-        for graphs, broken in _readings(piece):
+        window = hurried(piece)
+        fields = top_fields(window)
+        for graphs, broken in _readings(window, fields):
             read = True
             yield from _judged(graphs)
             yield from _configs(piece, graphs)
             if broken is not None:
                 at = Where(start=broken.finding.where.start)
                 yield Unread(where=at, why=f"a graph of TensorFlow: {broken.finding.what}")
-        if not read and not is_onnx(piece) and not _is_tensor(piece):
+        if not read and not is_onnx(piece) and not may_be(fields, TENSOR, "data_type"):
             why = "it is called a graph of TensorFlow, and is no message that TensorFlow writes"
             yield Unread(where=Where(), why=why)
 
 
-def _readings(piece: Piece) -> Iterator[tuple[Graphs, MalformedError | None]]:
-    """The file as each message that it may be; which one it is, its loader decides."""
-    window = Window(piece)
+def _readings(
+    window: Window, fields: frozenset[tuple[int, int]]
+) -> Iterator[tuple[Graphs, MalformedError | None]]:
+    """The file as each message that it may be; which one it is, its loader decides.
+
+    A tensor of ONNX, as its own test data are, may be none of them: nothing in it runs.
+    """
     for schema, needed, walk in (
         (tensorflow_schemas.SAVED_MODEL, "meta_graphs", lambda g: g.saved_model()),
-        (tensorflow_schemas.META_GRAPH, "graph_def", lambda g: g.meta_graph(0, piece.size)),
-        (tensorflow_schemas.GRAPH, "node", lambda g: g.graph(0, piece.size)),
+        (tensorflow_schemas.META_GRAPH, "graph_def", lambda g: g.meta_graph(0, window.size)),
+        (tensorflow_schemas.GRAPH, "node", lambda g: g.graph(0, window.size)),
         (tensorflow_schemas.KERAS_METADATA, "nodes", lambda g: g.keras()),
     ):
-        if not may_be(window, schema, needed):
+        if not may_be(fields, schema, needed):
             continue
         graphs = Graphs(window, wanted=_WANTED)
         try:
@@ -115,14 +124,6 @@ def _readings(piece: Piece) -> Iterator[tuple[Graphs, MalformedError | None]]:
             continue
         if graphs.operations or graphs.configs:
             yield graphs, None
-
-
-def _is_tensor(piece: Piece) -> bool:
-    """Whether it is a tensor of ONNX, as its own test data are: nothing in it runs."""
-    try:
-        return "data_type" in Message.read(Window(piece), TENSOR, 0, piece.size).singular
-    except MalformedError:
-        return False
 
 
 def _judged(graphs: Graphs) -> Iterator[Finding]:
@@ -196,6 +197,9 @@ def _text(piece: Piece) -> Iterator[Seen]:
         data = piece.pread(at, min(_PIECE + 1024, piece.size - at))
         for match in _OP.finditer(data):
             found.setdefault(match[1], at + match.start(1))
+        if (comment := _COMMENTED.search(data)) is not None:
+            why = "a comment stands before the name of an operation"
+            yield Unread(where=Where(start=at + comment.start()), why=why)
         functions.update(match[1] for match in _FUNCTION.finditer(data))
     for name, at in found.items():
         if b"\\" in name:

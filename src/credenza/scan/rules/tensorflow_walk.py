@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, final
 
-from credenza.artifact.protobuf import Field, Message, Schema, refuse
+from credenza.artifact.protobuf import Field, Message, Schema, refuse, top
 from credenza.artifact.window import Window
 from credenza.errors import MalformedError
 from credenza.scan.rules import tensorflow_schemas as schemas
@@ -20,6 +20,7 @@ _FIRST_NODE: Final = re.compile(
 _LONGEST: Final = 1 << 12
 _MOST: Final = 50_000
 _MOST_PATHS: Final = 10_000
+_CONSTANT: Final = "Const"
 _STRINGS: Final = 7
 """``DT_STRING``."""
 _PATH: Final = re.compile(r"[/\\~]|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*+://|(?:.*/)?\.\.(?:/|$)", re.S)
@@ -51,6 +52,7 @@ class Graphs:
     assets: list[tuple[str, int]] = field(default_factory=list)
     configs: list[tuple[int, int]] = field(default_factory=list)
     wanted: frozenset[str] = frozenset()
+    looked: set[str] = field(default_factory=set)
 
     # --- what a file may be ----------------------------------------------------
 
@@ -101,14 +103,18 @@ class Graphs:
     def _node(self, found: Field, scope: str) -> None:
         held = self._read(schemas.NODE, found.start, found.stop)
         ops = [self._text(f) for _, f in held.each("op")]
+        if self.operations and all(op in self.operations and op not in self.looked for op in ops):
+            return
         if not ops or (not self.operations and not _OPERATION.fullmatch(ops[0])):
             raise NotThisError
         for op in ops:  # of several, a parser takes the last
             self.operations.setdefault(op, found.at)
+            if op in self.wanted or op == _CONSTANT:
+                self.looked.add(op)
             if op in self.wanted:
                 inputs = tuple(self._text(f) for _, f in held.each("input"))
                 self.nodes.append((scope, Node(op, inputs, tuple(self._texts(held)), found.at)))
-        if "Const" in ops:
+        if _CONSTANT in ops:
             self._constant(held, scope)
         if max(map(len, (self.operations, self.nodes, self.functions, self.configs))) > _MOST:
             what, wanted = "a graph has more different things than a model", f"up to {_MOST}"
@@ -173,12 +179,17 @@ def begins_as_graph(head: bytes) -> bool:
     return _FIRST_NODE.match(head) is not None
 
 
-def may_be(window: Window, schema: Schema, needed: str) -> bool:
-    """Whether all of a file is one message of that type, with that field."""
+def may_be(fields: frozenset[tuple[int, int]], schema: Schema, needed: str) -> bool:
+    """Whether a file with those fields may be a message of that type, with that field."""
+    return schema.fits(fields) and schema.has(fields, needed)
+
+
+def top_fields(window: Window) -> frozenset[tuple[int, int]]:
+    """The fields of a file as one message; none where it is none."""
     try:
-        return needed in Message.read(window, schema, 0, window.size).repeated
+        return top(window)
     except MalformedError:
-        return False
+        return frozenset()
 
 
 def leads_out(path: str) -> bool:
