@@ -21,7 +21,7 @@ LONGEST_TEXT: Final = 1 << 16
 MOST_FIELDS: Final = 20_000_000
 """Of a file, those looked at several times counted so: a graph of 500,000 nodes has fewer."""
 
-_MOST_AT_ONCE: Final = 3_000_000
+_MOST_AT_ONCE: Final = 2_000_000
 """Of those, what takes seconds: the bound for who looks at a file of which nothing is known."""
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5

@@ -40,9 +40,10 @@ _DANGEROUS: Final = frozenset(
     )
 )
 """Modules of which no model has a use, and whose functions run code, read, write or connect."""
+_UNLOCKING: Final = "enable_unsafe_deserialization"
 _GADGETS: Final = {
     "get_file": "CVE-2025-8747: it downloads a file, unpacks it and writes it where it is told",
-    "enable_unsafe_deserialization": "CVE-2025-9906: it turns off what keeps lambdas from running",
+    _UNLOCKING: "CVE-2025-9906: it turns off what keeps lambdas from running",
     "load_model": "it loads another model, from a path or an address",
     "load_weights": "it reads another file, from a path that the model gives",
     "load_lib": "it loads a native library",
@@ -90,8 +91,8 @@ def _text(text: str) -> Iterator[Judged]:
         what = "Python bytecode, which runs when the model is loaded or called"
         found = _names_in(text) or f"{len(text)} characters of base64"
         yield Judged("scan.keras-code", Severity.CRITICAL, what, found, text)
-    elif text.rpartition(".")[2] == "enable_unsafe_deserialization":
-        yield _gadget(text, "enable_unsafe_deserialization", text)
+    elif text.endswith(f".{_UNLOCKING}"):
+        yield _gadget(text, _UNLOCKING, text)
 
 
 def _names_in(text: str) -> str:

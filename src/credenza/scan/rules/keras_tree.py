@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -59,9 +60,10 @@ def tree(text: str) -> Tree:
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         last = dict(pairs)
         if len(last) != len(pairs):
-            first = dict(reversed(pairs))
-            twice.extend(key for key, value in first.items() if value is not last[key])
-            last[EARLIER] = first
+            if not twice:
+                counts = Counter(key for key, _ in pairs)
+                twice.append(next(key for key, count in counts.items() if count > 1))
+            last[EARLIER] = dict(reversed(pairs))
         return last
 
     try:
