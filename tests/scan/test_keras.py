@@ -152,7 +152,9 @@ def test_what_is_not_json_is_unread(text: bytes) -> None:
 
 
 def test_numbers_that_json_has_not_are_read() -> None:
-    assert of("config.json", b'{"class_name": "ReLU", "config": {"max_value": Infinity}}').unread == ()
+    assert (
+        of("config.json", b'{"class_name": "ReLU", "config": {"max_value": Infinity}}').unread == ()
+    )
 
 
 def test_the_weights_of_an_archive_are_looked_at() -> None:

@@ -46,7 +46,9 @@ def nested():
 def words():
     layer = keras.layers.TextVectorization(max_tokens=8, output_sequence_length=3)
     layer.adapt(["a cheque of two", "a cheque of five"])
-    return keras.Sequential([keras.Input((1,), dtype="string"), layer, keras.layers.Embedding(8, 2)])
+    return keras.Sequential(
+        [keras.Input((1,), dtype="string"), layer, keras.layers.Embedding(8, 2)]
+    )
 
 
 def with_lambda(function):
@@ -90,7 +92,11 @@ def configs(keras=keras):
     for module in (keras.losses, keras.metrics):
         for name in sorted(vars(module)):
             function = getattr(module, name)
-            if callable(function) and name[0].islower() and name not in ("get", "serialize", "deserialize"):
+            if (
+                callable(function)
+                and name[0].islower()
+                and name not in ("get", "serialize", "deserialize")
+            ):
                 made = keras.saving.serialize_keras_object(function)
                 found[f"{module.__name__}.{name}"] = made
     return found
@@ -162,7 +168,9 @@ def prints(x):
 
 
 def saves(x):
-    tf.raw_ops.SaveV2(prefix=f"/tmp/{MARKER}", tensor_names=["x"], shape_and_slices=[""], tensors=[x])
+    tf.raw_ops.SaveV2(
+        prefix=f"/tmp/{MARKER}", tensor_names=["x"], shape_and_slices=[""], tensors=[x]
+    )
     return x
 
 
@@ -179,7 +187,9 @@ def tf1(out):
         w = v1.get_variable("w", [4, 2])
         y = tf.nn.softmax(tf.matmul(x, w), name="y")
         session.run(v1.global_variables_initializer())
-        frozen = v1.graph_util.convert_variables_to_constants(session, session.graph_def, [y.op.name])
+        frozen = v1.graph_util.convert_variables_to_constants(
+            session, session.graph_def, [y.op.name]
+        )
         (out / "frozen.pb").write_bytes(frozen.SerializeToString())
         (out / "graph.pbtxt").write_text(str(frozen))
         saver = v1.train.Saver()
@@ -192,7 +202,9 @@ def tflite(out):
     convert = tf.lite.TFLiteConverter.from_keras_model
     (out / "dense.tflite").write_bytes(convert(dense()).convert())
     module = serving(lambda x: tf.linalg.det(tf.reshape(x, [-1, 1, 1])))
-    flex = tf.lite.TFLiteConverter.from_concrete_functions([module.f.get_concrete_function()], module)
+    flex = tf.lite.TFLiteConverter.from_concrete_functions(
+        [module.f.get_concrete_function()], module
+    )
     flex.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
     (out / "flex.tflite").write_bytes(flex.convert())
 

@@ -131,9 +131,7 @@ def _called(node: dict[str, Any], class_: str, config: Any) -> Iterator[Judged]:
         function = class_ == _FUNCTION and isinstance(config, str)
         name = str(config) if function else class_
         registered = node.get("registered_name")
-        yield from _name(
-            module, name, None if registered == class_ else registered, _use(function)
-        )
+        yield from _name(module, name, None if registered == class_ else registered, _use(function))
 
 
 def _use(function: bool) -> str:
