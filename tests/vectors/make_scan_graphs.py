@@ -1,9 +1,10 @@
 """Writes the graph formats' vectors of `credenza scan`, with TensorFlow and Keras.
 
-    python -m venv V && V/bin/pip install tensorflow-cpu==2.21.0 keras==3.15.1 tf_keras==2.21.0
+    python -m venv V
+    V/bin/pip install tensorflow-cpu==2.21.0 keras==3.15.1 tf_keras==2.21.0
     V/bin/python tests/vectors/make_scan_graphs.py tests/vectors/scan/graphs
 
-``honest`` is what the libraries write at their defaults, ``evil`` the same with a payload. A payload
+``honest`` is what the libraries write at their defaults, ``evil`` the same with a payload. It
 is inert: where one would do something, it would create a file ``credenza-was-here``.
 """
 
@@ -13,26 +14,27 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
-import tf_keras  # noqa: E402
+import keras
+import numpy as np
+import tensorflow as tf
+import tf_keras
 
 MARKER = "credenza-was-here"
 
 
-def dense():
+def dense() -> Any:
     inputs = keras.Input((4,), name="pixels")
     x = keras.layers.Dense(3, activation="relu")(inputs)
     outputs = keras.layers.Dense(2, activation="softmax")(x)
     return keras.Model(inputs, outputs)
 
 
-def nested():
+def nested() -> Any:
     inner = keras.Sequential([keras.layers.Dense(3, activation="gelu"), keras.layers.Dropout(0.1)])
     inputs = keras.Input((4,))
     x = keras.layers.TimeDistributed(inner)(keras.layers.Reshape((1, 4))(inputs))
@@ -43,7 +45,7 @@ def nested():
     return model
 
 
-def words():
+def words() -> Any:
     layer = keras.layers.TextVectorization(max_tokens=8, output_sequence_length=3)
     layer.adapt(["a cheque of two", "a cheque of five"])
     return keras.Sequential(
@@ -51,18 +53,18 @@ def words():
     )
 
 
-def with_lambda(function):
+def with_lambda(function: Any) -> Any:
     return keras.Sequential([keras.Input((4,)), keras.layers.Lambda(function, output_shape=(4,))])
 
 
-def payload(x):
+def payload(x: Any) -> Any:
     import os
 
-    os.system("touch credenza-was-here")
+    os.system("touch credenza-was-here")  # noqa: S605  it is never called
     return x
 
 
-def configs(keras=keras):
+def configs(keras: Any = keras) -> Any:
     """Every public class of Keras that can be made without arguments or with a few, as JSON."""
     places = [keras.layers, keras.losses, keras.metrics, keras.optimizers, keras.regularizers,
               keras.initializers, keras.constraints, keras.optimizers.schedules]  # fmt: skip
@@ -102,7 +104,7 @@ def configs(keras=keras):
     return found
 
 
-def keras2():
+def keras2() -> Any:
     """With operations of TensorFlow among the layers, which become layers that name them."""
     inputs = tf_keras.Input((4,))
     x = tf_keras.layers.Dense(3, "relu")(inputs)
@@ -113,13 +115,13 @@ def keras2():
     return model
 
 
-def keras2_lambda():
+def keras2_lambda() -> Any:
     function = lambda x: (__import__("os").system("touch credenza-was-here"), x)[1]  # noqa: E731
     layer = tf_keras.layers.Lambda(function, output_shape=(4,))
     return tf_keras.Sequential([tf_keras.Input((4,)), layer])
 
 
-def saved2(model, out):
+def saved2(model: Any, out: Any) -> None:
     """What tf.keras 2 saves: a graph, and the configurations beside it."""
     with tempfile.TemporaryDirectory() as folder:
         model.save(folder, save_format="tf")
@@ -128,58 +130,63 @@ def saved2(model, out):
             shutil.copy(f"{folder}/{name}", out)
 
 
-class Table(tf.Module):
+class Table(tf.Module):  # type: ignore[misc]  it ships no types
     """What reads its vocabulary from an asset, as older models do."""
 
-    def __init__(self, path):
+    def __init__(self, path: Any) -> None:
         super().__init__()
         initializer = tf.lookup.TextFileInitializer(
             path, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE,
             tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER)  # fmt: skip
         self.table = tf.lookup.StaticHashTable(initializer, -1)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-    def look(self, words):
+    @tf.function(  # type: ignore[untyped-decorator]
+        input_signature=[tf.TensorSpec([None], tf.string)]
+    )
+    def look(self, words: Any) -> Any:
         return self.table.lookup(words)
 
 
-def serving(function):
+def serving(function: Any) -> Any:
     module = tf.Module()
     module.f = tf.function(function, input_signature=[tf.TensorSpec([None], tf.float32)])
     return module
 
 
-def reads(x):
+def reads(x: Any) -> Any:
     return x + tf.cast(tf.strings.length(tf.io.read_file("/etc/hostname")), tf.float32)
 
 
-def writes(x):
+def writes(x: Any) -> Any:
     tf.io.write_file(MARKER, tf.strings.as_string(x[0]))
     return x
 
 
-def calls_python(x):
+def calls_python(x: Any) -> Any:
     return tf.py_function(payload, [x], tf.float32)
 
 
-def prints(x):
+def prints(x: Any) -> Any:
     tf.print(x, output_stream=f"file://{MARKER}")
     return x
 
 
-def saves(x):
+def saves(x: Any) -> Any:
     tf.raw_ops.SaveV2(
-        prefix=f"/tmp/{MARKER}", tensor_names=["x"], shape_and_slices=[""], tensors=[x]
+        prefix=f"/tmp/{MARKER}",  # noqa: S108  it is never run
+        tensor_names=["x"],
+        shape_and_slices=[""],
+        tensors=[x],
     )
     return x
 
 
-def branches(x):
+def branches(x: Any) -> Any:
     """Where only a branch of a function of a function writes."""
     return tf.cond(x[0] > 1e9, lambda: writes(x), lambda: x)
 
 
-def tf1(out):
+def tf1(out: Any) -> None:
     """A frozen graph, and a checkpoint's graph, as TensorFlow 1 wrote them."""
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
@@ -198,7 +205,7 @@ def tf1(out):
             shutil.copy(f"{folder}/model.ckpt.meta", out / "model.ckpt.meta")
 
 
-def tflite(out):
+def tflite(out: Any) -> None:
     convert = tf.lite.TFLiteConverter.from_keras_model
     (out / "dense.tflite").write_bytes(convert(dense()).convert())
     module = serving(lambda x: tf.linalg.det(tf.reshape(x, [-1, 1, 1])))
@@ -209,14 +216,14 @@ def tflite(out):
     (out / "flex.tflite").write_bytes(flex.convert())
 
 
-def saved(module, out):
+def saved(module: Any, out: Any) -> None:
     """The graph alone: what a scan reads of the folder's code."""
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder)
         shutil.copy(f"{folder}/saved_model.pb", out)
 
 
-def main(out):
+def main(out: Any) -> None:
     honest, evil = out / "honest", out / "evil"
     for folder in (honest, evil):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Writes ``tensorflow_names.toml``: the operations of TensorFlow, by what they may touch.
 
     python -m venv V && V/bin/pip install tensorflow-cpu==2.21.0
-    V/bin/python tests/vectors/make_tensorflow_names.py src/credenza/scan/rules/tensorflow_names.toml
+    V/bin/python tests/vectors/make_tensorflow_names.py src/credenza/scan/rules
 
 What runs Python, and what opens a file or a connection, is judged by hand, below; the rest of what
 TensorFlow registers computes.
@@ -10,6 +10,7 @@ TensorFlow registers computes.
 import os
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -31,8 +32,8 @@ SnapshotDataset SnapshotDatasetReader SnapshotDatasetV2 SnapshotNestedDatasetRea
 TFRecordDataset TFRecordDatasetV2 TFRecordReader TFRecordReaderV2 TextLineDataset TextLineReader
 TextLineReaderV2 WriteGraphSummary XlaCustomCall XlaCustomCallV2
 """
-COMPUTING = """math nn linalg image signal strings bitwise sets random sparse ragged __operators__ dtypes
-quantization"""
+COMPUTING = """math nn linalg image signal strings bitwise sets random sparse ragged
+__operators__ dtypes quantization"""
 """Modules whose public functions compute."""
 NOT_COMPUTING = """py_function numpy_function print import_graph_def load_op_library load_library
 function custom_gradient variable_creator_scope register_tensor_conversion_function
@@ -50,18 +51,18 @@ HEADER = """\
 """
 
 
-def functions():
+def functions() -> Iterator[str]:
     """What a layer of tf.keras may call by name (``TFOpLambda``)."""
     from tensorflow.python.util import tf_export
 
     modules = COMPUTING.split()
-    for name in tf_export._NAME_TO_SYMBOL_MAPPING:  # noqa: SLF001  the only list of them
+    for name in tf_export._NAME_TO_SYMBOL_MAPPING:
         module, _, rest = name.partition(".")
         if (rest and module in modules) or (not rest and name not in NOT_COMPUTING.split()):
             yield name
 
 
-def main(path):
+def main(folder: Path) -> None:
     import tensorflow as tf
     from tensorflow.core.framework import op_def_pb2
     from tensorflow.python.client import pywrap_tf_session
@@ -78,13 +79,13 @@ def main(path):
          "no model that serves needs it.", MAY_OPEN.split()),
         ("computes", "It computes, and touches at most the model's own files.", every - judged),
     ]  # fmt: skip
-    groups.append(("function", "A public function of TensorFlow that computes.", functions()))
+    groups.append(("function", "A public function of TensorFlow that computes.", set(functions())))
     text = HEADER.format(version=tf.__version__)
     for use, reason, names in groups:
         quoted = ", ".join(f'"{n}"' for n in sorted(names)) + ","
         lines = textwrap.fill(quoted, 96, initial_indent="    ", subsequent_indent="    ")
         text += f'\n[[group]]\nuse = "{use}"\nreason = "{reason}"\nnames = [\n{lines}\n]\n'
-    path.write_text(text)
+    (folder / "tensorflow_names.toml").write_text(text)
 
 
 if __name__ == "__main__":

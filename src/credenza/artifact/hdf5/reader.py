@@ -66,8 +66,9 @@ class Contents:
 
 
 def examined(file: Bytes, base: int) -> Contents:
-    """As `contents`, of a file that begins at byte ``base`` of its own, and without an end at the
-    first thing that is wrong: what cannot be read is in ``broken``, and the rest was read."""
+    """As `contents`, of a file whose addresses count from ``base``, and without an end at the
+    first thing that is wrong: what cannot be read is in ``broken``, and the rest was read.
+    """
     walk = _Walk(file, Region(start=0, stop=file.size, nbytes=file.size))
     walk.source = Source(file, base=base, noted=walk.found.broken)
     walk.attributes = Attributes(walk.source)

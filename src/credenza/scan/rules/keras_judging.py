@@ -139,7 +139,7 @@ def _use(function: bool) -> str:
 
 
 def _name(module: str, name: str, registered: Any, use: str) -> Iterator[Judged]:
-    """Against a name, as it would be looked up: in a registry by the one, in a module by the other."""
+    """Against a name, as it would be looked up: in a registry, and then in a module."""
     own = module in ("", "keras") or module.startswith(_OWN[1:])
     builtin = use == "function" and module == "builtins"  # Keras' own, in its words
     known = names.keras("function") if use == "function" else names.keras("class", "value")

@@ -46,8 +46,14 @@ _SAVING: Final = frozenset(
 _TABLES: Final = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 _PRINTING: Final = frozenset({"PrintV2"})
 _DEBUGGING: Final = frozenset(
-    """DebugIdentity DebugIdentityV2 DebugIdentityV3 DebugNanCount DebugNumericSummary
-    DebugNumericSummaryV2""".split()
+    {
+        "DebugIdentity",
+        "DebugIdentityV2",
+        "DebugIdentityV3",
+        "DebugNanCount",
+        "DebugNumericSummary",
+        "DebugNumericSummaryV2",
+    }
 )
 _PROTO: Final = frozenset({"DecodeProtoV2", "EncodeProto"})
 _WANTED: Final = _SAVING | _TABLES | _PRINTING | _DEBUGGING | _PROTO
@@ -56,6 +62,13 @@ _PLACES: Final = {
     "debug_urls": "tensors are sent or written to an address",
     "descriptor_source": "a file with descriptors is read",
 }
+_MESSAGES: Final = (
+    (tensorflow_schemas.SAVED_MODEL, "meta_graphs", Graphs.saved_model),
+    (tensorflow_schemas.META_GRAPH, "graph_def", Graphs.meta_graph),
+    (tensorflow_schemas.GRAPH, "node", Graphs.graph),
+    (tensorflow_schemas.KERAS_METADATA, "nodes", Graphs.keras),
+)
+"""What a file may be, the field without which it would not be one, and how it is read."""
 _FINGERPRINT: Final = "fingerprint.pb"
 _MOST: Final = 500
 
@@ -105,17 +118,12 @@ def _readings(
 
     A tensor of ONNX, as its own test data are, may be none of them: nothing in it runs.
     """
-    for schema, needed, walk in (
-        (tensorflow_schemas.SAVED_MODEL, "meta_graphs", lambda g: g.saved_model()),
-        (tensorflow_schemas.META_GRAPH, "graph_def", lambda g: g.meta_graph(0, window.size)),
-        (tensorflow_schemas.GRAPH, "node", lambda g: g.graph(0, window.size)),
-        (tensorflow_schemas.KERAS_METADATA, "nodes", lambda g: g.keras()),
-    ):
+    for schema, needed, walk in _MESSAGES:
         if not may_be(fields, schema, needed):
             continue
         graphs = Graphs(window, wanted=_WANTED)
         try:
-            walk(graphs)
+            walk(graphs, 0, window.size)
         except NotThisError:
             continue
         except MalformedError as e:

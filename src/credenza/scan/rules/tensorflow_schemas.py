@@ -1,9 +1,9 @@
 """TensorFlow's message types, as far as they name what runs and what is read.
 
 tensorflow/core/protobuf/{saved_model,meta_graph,saved_object_graph}.proto and
-tensorflow/core/framework/{graph,function,node_def,attr_value,tensor}.proto of TensorFlow 2.21. Fields
-that hold messages are repeated here even where they are not there: TensorFlow's own parser merges
-one that is given twice, so both are looked into.
+tensorflow/core/framework/{graph,function,node_def,attr_value,tensor}.proto of TensorFlow 2.21.
+Fields that hold messages are repeated here even where they are not there: TensorFlow's own parser
+merges one that is given twice, so both are looked into.
 """
 
 from __future__ import annotations

@@ -23,7 +23,9 @@ _MOST_PATHS: Final = 10_000
 _CONSTANT: Final = "Const"
 _STRINGS: Final = 7
 """``DT_STRING``."""
-_PATH: Final = re.compile(r"[/\\~]|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*+://|(?:.*/)?\.\.(?:/|$)", re.S)
+_PATH: Final = re.compile(
+    r"[/\\~]|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*+://|(?:.*/)?\.\.(?:/|$)", re.DOTALL
+)
 
 
 class Node(NamedTuple):
@@ -56,12 +58,14 @@ class Graphs:
 
     # --- what a file may be ----------------------------------------------------
 
-    def saved_model(self) -> None:
-        whole = self._read(schemas.SAVED_MODEL, 0, self.window.size)
+    def saved_model(self, start: int, stop: int) -> None:
+        """``saved_model.pb``: graphs for several uses."""
+        whole = self._read(schemas.SAVED_MODEL, start, stop)
         for _, found in whole.each("meta_graphs"):
             self.meta_graph(found.start, found.stop)
 
     def meta_graph(self, start: int, stop: int) -> None:
+        """A graph with its assets and its objects; a checkpoint's ``.meta`` is one."""
         held = self._read(schemas.META_GRAPH, start, stop)
         for name, found in held.each("graph_def", "asset_file_def", "object_graph_def"):
             if name == "graph_def":
@@ -73,6 +77,7 @@ class Graphs:
                 self._objects(found)
 
     def graph(self, start: int, stop: int) -> None:
+        """A graph and the functions in it; a frozen model is one."""
         held = self._read(schemas.GRAPH, start, stop)
         for name, found in held.each("node", "library"):
             if name == "node":
@@ -80,9 +85,9 @@ class Graphs:
             else:
                 self._library(found)
 
-    def keras(self) -> None:
+    def keras(self, start: int, stop: int) -> None:
         """``keras_metadata.pb``: a configuration for each layer."""
-        whole = self._read(schemas.KERAS_METADATA, 0, self.window.size)
+        whole = self._read(schemas.KERAS_METADATA, start, stop)
         for _, found in whole.each("nodes"):
             node = self._read(schemas.KERAS_NODE, found.start, found.stop)
             self.configs += [(f.start, f.stop) for _, f in node.each("metadata")]
