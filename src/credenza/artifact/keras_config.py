@@ -66,7 +66,7 @@ def _found(tree: Any) -> Iterator[_Named]:
     while todo:
         node = todo.pop()
         if isinstance(node, str):
-            if _is_code(node):
+            if is_code(node):
                 yield _Named("marshalled code", f"{len(node)} characters of base64", False, node)
         elif isinstance(node, list):
             todo.extend(node)
@@ -107,7 +107,7 @@ def _dotted(module: Any, name: str, registered: Any) -> str:
     return f"{module}.{name}" if module is not None else name
 
 
-def _is_code(text: str) -> bool:
+def is_code(text: str) -> bool:
     """True for base64 of what begins as marshalled code does (``keras.src.utils.func_dump``)."""
     head = text[: 4 * _SHORTEST_CODE]
     if len(head) < _SHORTEST_CODE or head[0] not in "4Y":  # 0xe3 and 0x63 in base64

@@ -8,8 +8,9 @@ in it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, final
+from typing import Any, Final, final
 
 from credenza.artifact.interface import Bytes
 from credenza.artifact.model import File, Program, Tensor
@@ -26,9 +27,10 @@ from credenza.artifact.onnx_schemas import (
     TRAINING,
 )
 from credenza.artifact.onnx_tensors import pairs, placed
-from credenza.artifact.protobuf import Field, Message, Schema, refuse, text
+from credenza.artifact.protobuf import Field, Message, Schema, hurried, refuse, text
 from credenza.artifact.window import Window
 from credenza.errors import MalformedError
+from credenza.findings import Finding
 
 SUFFIX: Final = ".onnx"
 MOST_NESTED: Final = 32
@@ -36,6 +38,10 @@ MOST_NESTED: Final = 32
 
 _IR_VERSION: Final = b"\x08"
 _MOST_UNREAD: Final = 1000
+_MOST_REFUSED: Final = 200
+_MOST_CALLED: Final = 20_000
+_UNKNOWN: Final = ", which is not known"
+_IN_PLACE: Final = "onnx function in place of an operator"
 _NAMES_PER_BYTE: Final = 8
 _NAMES_FREE: Final = 1 << 20
 
@@ -51,18 +57,59 @@ class Onnx:
     """
 
     def claims(self, file: Bytes) -> bool:
-        if file.path.lower().endswith(SUFFIX):
-            return True
-        if file.pread(0, min(1, file.size)) != _IR_VERSION:
-            return False
-        try:
-            model = Message.read(Window(file), MODEL, 0, file.size)
-        except MalformedError:
-            return False
-        return "graph" in model.singular and "opset_import" in model.repeated
+        return file.path.lower().endswith(SUFFIX) or is_onnx(file)
 
     def read(self, file: Bytes) -> File:
         return _Walk(Window(file)).model()
+
+
+def is_onnx(file: Bytes) -> bool:
+    """Whether all of a file is one message with a version, operator sets and a graph."""
+    if file.pread(0, min(1, file.size)) != _IR_VERSION:
+        return False
+    try:
+        model = Message.read(hurried(file), MODEL, 0, file.size)
+    except MalformedError:
+        return False
+    return "graph" in model.singular and "opset_import" in model.repeated
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a model holds, and all that is wrong with it.
+
+    ``operators`` are those that its nodes call and that are no functions of it, by domain and name,
+    with the byte of the first; ``functions`` those of its functions that stand in the place of an
+    operator; ``notes`` the entries of its metadata, each from where to where; ``unknown`` says in
+    words which fields are of a newer format.
+    """
+
+    operators: tuple[tuple[str, str, int], ...]
+    functions: tuple[Program, ...]
+    notes: tuple[tuple[int, int], ...]
+    tensors: tuple[Tensor, ...]
+    unknown: tuple[str, ...]
+    refused: tuple[Finding, ...]
+
+
+def examined(file: Bytes) -> Examined:
+    """As `Onnx.read`, without an end at the first thing that is refused."""
+    refused: list[Finding] = []
+    walk = _Walk(hurried(file), refused=refused)
+    try:
+        walk.model()
+    except MalformedError as e:
+        refused.append(e.finding)
+    own = (p for p in walk.programs.values() if p.kind == _IN_PLACE)
+    return Examined(
+        operators=tuple((*called, at) for called, at in walk.called.items()),
+        functions=tuple(own),
+        notes=tuple(walk.noted),
+        tensors=tuple(walk.tensors.values()),
+        unknown=tuple(words for words in walk.unread if words.endswith(_UNKNOWN)),
+        refused=tuple(refused),
+    )
 
 
 @final
@@ -77,7 +124,20 @@ class _Walk:
     functions: set[tuple[str, str]] = field(default_factory=set)
     unread: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    called: dict[tuple[str, str], int] = field(default_factory=dict)
+    noted: list[tuple[int, int]] = field(default_factory=list)
+    refused: list[Finding] | None = None
     spent: int = 0
+
+    def on(self, step: Callable[..., None], *given: Any, **named: Any) -> None:
+        """Take a step. What it refuses is noted where ``refused`` is a list, and else raised."""
+        try:
+            step(*given, **named)
+        except MalformedError as e:
+            over = e.finding.rule == "artifact.protobuf-count"  # the limit of the whole walk
+            if over or self.refused is None or len(self.refused) >= _MOST_REFUSED:
+                raise
+            self.refused.append(e.finding)
 
     def model(self) -> File:
         """The file that holds the model."""
@@ -87,14 +147,14 @@ class _Walk:
         if graph is None:
             what = "the model has no graph"
             refuse(self.window, "onnx-graph", 0, what, "a graph", "none")
-        self.about(model)
+        self.on(self.about, model)
         for _, found in model.each("functions"):
-            self.declare(found)
-        self.graph(graph, "", 1)
+            self.on(self.declare, found)
+        self.on(self.graph, graph, "", 1)
         for _, found in model.each("functions"):
-            self.function(found)
+            self.on(self.function, found)
         for i, (_, found) in enumerate(model.each("training_info")):
-            self.training(found, f"training {i}")
+            self.on(self.training, found, f"training {i}")
         return File(
             path=file.path,
             size=file.size,
@@ -109,7 +169,7 @@ class _Walk:
         """The message there; fields that are not known are noted as unread."""
         message = Message.read(self.window, schema, start, stop)
         for number in sorted(message.unknown):
-            self.note(f"field {number} of a {schema.name}, at byte {start}, which is not known")
+            self.note(f"field {number} of a {schema.name}, at byte {start}{_UNKNOWN}")
         return message
 
     def note(self, words: str) -> None:
@@ -138,8 +198,9 @@ class _Walk:
             opset = self.message(OPSET, found.start, found.stop)
             domain = opset.text("domain") or "ai.onnx"
             self.tell(f"opset {domain}", str(_signed(opset.number("version"))), found.at)
+        self.noted += [(f.start, f.stop) for _, f in model.each("metadata_props")]
         for key, value, at in pairs(self.window, model, "metadata_props"):
-            self.tell(f"metadata {key}", value, at)
+            self.on(self.tell, f"metadata {key}", value, at)
 
     def declare(self, found: Field) -> None:
         """Note a function of the model, and what it is by its bytes."""
@@ -148,10 +209,10 @@ class _Walk:
         overload = function.text("overload")
         label = _called(domain, name) + (f":{overload}" if overload else "")
         size, digest = found.stop - found.start, self.window.sha256(found.start, found.stop)
-        self.tell(f"function {label}", f"{size} bytes, sha256 {digest}", found.at)
         self.functions.add((domain, name))
+        self.on(self.tell, f"function {label}", f"{size} bytes, sha256 {digest}", found.at)
         if domain in STANDARD or is_brought(domain, name):
-            key = ("onnx function in place of an operator", label)
+            key = (_IN_PLACE, label)
             self.programs.setdefault(key, Program(kind=key[0], name=label, start=found.at))
 
     def function(self, found: Field) -> None:
@@ -164,16 +225,16 @@ class _Walk:
         scope = f"{label}{':' if overload else ''}{overload}/"
         for name, item in function.each("node", "attribute_proto"):
             if name == "node":
-                self.node(item, scope, 1)
+                self.on(self.node, item, scope, 1)
             else:
-                self.attribute(item, scope, "", 1)
+                self.on(self.attribute, item, scope, "", 1)
 
     def training(self, found: Field, label: str) -> None:
         """The graphs of a training step."""
         step = self.message(TRAINING, found.start, found.stop)
         for name in ("initialization", "algorithm"):
             if graph := step.singular.get(name):
-                self.graph(graph, f"{label} {name}/", 1)
+                self.on(self.graph, graph, f"{label} {name}/", 1)
 
     def graph(self, found: Field, scope: str, depth: int) -> None:
         """A graph's initializers, and those of its nodes."""
@@ -183,11 +244,11 @@ class _Walk:
         graph = self.message(GRAPH, found.start, found.stop)
         for name, item in graph.each("node", "initializer", "sparse_initializer"):
             if name == "node":
-                self.node(item, scope, depth)
+                self.on(self.node, item, scope, depth)
             elif name == "initializer":
-                self.tensor(item, scope, "")
+                self.on(self.tensor, item, scope, "")
             else:
-                self.sparse(item, scope, "")
+                self.on(self.sparse, item, scope, "")
 
     def node(self, found: Field, scope: str, depth: int) -> None:
         """A node: the operator that it calls, and the tensors in its attributes."""
@@ -200,10 +261,12 @@ class _Walk:
         label = (text(self.window, first[1]) if first else "") or f"node at {found.at}"
         constant = operator == "Constant" and domain in STANDARD
         for _, item in node.each("attribute"):
-            self.attribute(item, scope, label, depth, constant=constant)
+            self.on(self.attribute, item, scope, label, depth, constant=constant)
 
     def operator(self, domain: str, name: str, at: int) -> None:
         """List an operator that is neither ONNX's nor a function of the model."""
+        if (domain, name) not in self.functions and len(self.called) < _MOST_CALLED:
+            self.called.setdefault((domain, name), at)
         if domain in STANDARD or (domain, name) in self.functions:
             return
         key = ("onnx operator", _called(domain, name))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, NoReturn, final
 
+from credenza.artifact.interface import Bytes
 from credenza.artifact.window import Window, shown
 from credenza.errors import MalformedError
 from credenza.findings import Finding, Severity, Where
@@ -19,6 +20,9 @@ LONGEST_TEXT: Final = 1 << 16
 
 MOST_FIELDS: Final = 20_000_000
 """Of a file, those looked at several times counted so: a graph of 500,000 nodes has fewer."""
+
+_MOST_AT_ONCE: Final = 2_000_000
+"""Of those, what takes seconds: the bound for who looks at a file of which nothing is known."""
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT: Final = 10
@@ -54,6 +58,19 @@ class Schema:
 
     name: str
     fields: Mapping[int, _Known]
+
+    def fits(self, fields: frozenset[tuple[int, int]]) -> bool:
+        """Whether a message with those fields may be of this type; unknown fields may be in it."""
+        return all(
+            wire == known.wire or (known.repeated and wire == _BYTES)
+            for number, wire in fields
+            if (known := self.fields.get(number)) is not None
+        )
+
+    def has(self, fields: frozenset[tuple[int, int]], name: str) -> bool:
+        """Whether the field of that name is among them."""
+        given = {number for number, _ in fields}
+        return any(known.name == name and n in given for n, known in self.fields.items())
 
     @classmethod
     def of(cls, message: str, **fields: tuple[int, str]) -> Schema:
@@ -152,6 +169,21 @@ class Message:
 
 
 _MOST_UNKNOWN: Final = 16
+
+
+def hurried(file: Bytes) -> Window:
+    """A window on a file, in which no more fields are looked at than some seconds allow."""
+    window = Window(file)
+    window.steps = MOST_FIELDS - _MOST_AT_ONCE
+    return window
+
+
+def top(window: Window) -> frozenset[tuple[int, int]]:
+    """The fields of a file that is one message: their numbers and wire types, each once.
+
+    Raises `MalformedError` where it is none.
+    """
+    return frozenset((f.number, f.wire) for f in _scan(window, 0, window.size))
 
 
 def text(window: Window, found: Field) -> str:

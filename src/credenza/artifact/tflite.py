@@ -6,9 +6,9 @@ https://github.com/google-ai-edge/LiteRT/blob/main/tflite/converter/schema/schem
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, NoReturn, final
+from typing import Any, Final, NoReturn, final
 
 from credenza.artifact.flatbuffer import Source, Table
 from credenza.artifact.interface import Bytes
@@ -16,6 +16,9 @@ from credenza.artifact.model import Dtype, File, Program, Region, Tensor
 from credenza.artifact.tflite_buffers import Place, buffer, external, note
 from credenza.artifact.zip_ends import find_end
 from credenza.artifact.zip_records import entries
+from credenza.artifact.zip_records import entries, find_end
+from credenza.errors import MalformedError
+from credenza.findings import Finding
 
 SUFFIX: Final = ".tflite"
 MAGIC: Final = b"TFL3"
@@ -23,6 +26,7 @@ MOST_AXES: Final = 64
 MOST_ELEMENTS: Final = 1 << 56
 
 _VERSION: Final = 3
+_MOST_REFUSED: Final = 200
 _CUSTOM, _DELEGATE = 32, 51
 _ZIP_END: Final = b"PK\x05\x06"
 _ZIP_END_SIZE: Final = 22
@@ -77,6 +81,17 @@ class Tflite:
         return _Walk(Source.of(file)).model()
 
 
+def examined(file: Bytes) -> tuple[tuple[Program, ...], tuple[Finding, ...]]:
+    """What runs in a model, and all that is wrong with it, without an end at the first."""
+    refused: list[Finding] = []
+    walk = _Walk(Source.of(file), refused=refused)
+    try:
+        walk.model()
+    except MalformedError as e:
+        refused.append(e.finding)
+    return tuple(walk.programs.values()), tuple(refused)
+
+
 @final
 @dataclass(slots=True)
 class _Walk:
@@ -90,6 +105,7 @@ class _Walk:
     metadata: dict[str, str] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
+    refused: list[Finding] | None = None
 
     @property
     def path(self) -> str:
@@ -99,20 +115,10 @@ class _Walk:
     def model(self) -> File:
         """The file that holds the model."""
         root = self.root()
-        self.buffers = [buffer(self.source, table) for table in root.tables(_Model.BUFFERS)]
-        groups, outside = root.tables(_Model.GROUPS), root.tables(_Model.EXTERNAL)
-        self.external = external(self.source, groups, outside)
-        for table in root.tables(_Model.OPERATORS):
-            self.operator(table)
-        for i, graph in enumerate(root.tables(_Model.SUBGRAPHS)):
-            self.once(graph)
-            scope = f"{graph.text(4) or f'subgraph {i}'}/" if i else ""
-            for j, table in enumerate(graph.tables(0)):
-                self.once(table)
-                self.tensor(table, scope, f"{i}.{j}")
-        self.check_regions()
-        self.about(root)
-        self.archive()
+        for step in (self.operators, self.places, self.graphs, self.about):
+            self.on(step, root)
+        self.on(self.check_regions)
+        self.on(self.archive)
         return File(
             path=self.path,
             size=self.source.size,
@@ -122,6 +128,35 @@ class _Walk:
             metadata=tuple(self.metadata.items()),
             unread=tuple(self.unread),
         )
+
+    def on(self, step: Callable[..., None], *given: Any) -> None:
+        """Take a step. What it refuses is noted where ``refused`` is a list, and else raised."""
+        try:
+            step(*given)
+        except MalformedError as e:
+            if self.refused is None or len(self.refused) >= _MOST_REFUSED:
+                raise
+            self.refused.append(e.finding)
+
+    def operators(self, root: Table) -> None:
+        """The operators of the model."""
+        for table in root.tables(_Model.OPERATORS):
+            self.on(self.operator, table)
+
+    def places(self, root: Table) -> None:
+        """Where the buffers are."""
+        groups, outside = root.tables(_Model.GROUPS), root.tables(_Model.EXTERNAL)
+        self.buffers = [buffer(self.source, table) for table in root.tables(_Model.BUFFERS)]
+        self.external = external(self.source, groups, outside)
+
+    def graphs(self, root: Table) -> None:
+        """The tensors of the model."""
+        for i, graph in enumerate(root.tables(_Model.SUBGRAPHS)):
+            self.once(graph)
+            scope = f"{graph.text(4) or f'subgraph {i}'}/" if i else ""
+            for j, table in enumerate(graph.tables(0)):
+                self.once(table)
+                self.on(self.tensor, table, scope, f"{i}.{j}")
 
     def root(self) -> Table:
         """The model's table, if the file is of version 3, which is the only one in use."""

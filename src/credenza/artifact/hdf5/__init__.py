@@ -9,6 +9,6 @@ docs/formats/hdf5.md says what is read, what is listed as unread and what is ref
 
 from __future__ import annotations
 
-from credenza.artifact.hdf5.reader import SUFFIXES, Hdf5, contents
+from credenza.artifact.hdf5.reader import SIGNATURE, SUFFIXES, Contents, Hdf5, contents, examined
 
-__all__ = ["SUFFIXES", "Hdf5", "contents"]
+__all__ = ["SIGNATURE", "SUFFIXES", "Contents", "Hdf5", "contents", "examined"]

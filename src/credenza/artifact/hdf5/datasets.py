@@ -41,7 +41,8 @@ def read_dataset(source: Source, header: Header, stands_for: Dtype | None) -> Da
     of the size of its elements.
     """
     if header.get(Kind.EXTERNAL_FILES) is not None:
-        source.refuse("hdf5-external", "a dataset's bytes lie in another file", header.address)
+        source.note("hdf5-external", "a dataset's bytes lie in another file", header.address)
+        return "a dataset whose bytes lie in another file"
     parts = [header.get(k) for k in (Kind.DATATYPE, Kind.DATASPACE, Kind.LAYOUT)]
     if any(part is None for part in parts):
         what = "a dataset without a type, a shape or a layout"
@@ -80,7 +81,9 @@ def _place(
         found = f"version {version}, class {class_}"
         body.refuse("hdf5-layout", "a layout that is not read", "version 3 to 5", found)
     if class_ == _VIRTUAL:
-        body.refuse("hdf5-external", "a virtual dataset, which is put together from others")
+        what = "a virtual dataset, which is put together from others"
+        source.note("hdf5-external", what, body.at)
+        return what
     if class_ == _COMPACT:
         length = body.unsigned(2)
         _check_size(body, expected, length)

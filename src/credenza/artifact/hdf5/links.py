@@ -49,10 +49,10 @@ def links(source: Source, header: Header) -> list[Link]:
     found.sort(key=lambda link: link.name)
     for link, after in itertools.pairwise(found):
         if link.name == after.name:
-            source.refuse("hdf5-name", f"a group holds the name {link.name!a} twice", after.at)
+            source.note("hdf5-name", f"a group holds the name {link.name!a} twice", after.at)
     for link in found:
         if link.name in ("", ".", "..") or "/" in link.name or "\0" in link.name:
-            source.refuse("hdf5-name", f"the name {link.name!a} is no part of a path", link.at)
+            source.note("hdf5-name", f"the name {link.name!a} is no part of a path", link.at)
     return found
 
 
@@ -121,6 +121,7 @@ def _link(body: Cursor) -> Link:
         return Link(name, at, other=f"a soft link to {text(body.source, value, at)!a}")
     if kind == _EXTERNAL:
         what = f"{name!a} is a link into another file"
-        body.source.refuse("hdf5-external", what, at, "", ascii(value)[1:])
-    what = f"{name!a} is a link of a user's own kind {kind}"
-    raise body.source.refusal("hdf5-external", what, at)
+        body.source.note("hdf5-external", what, at, "", ascii(value)[1:])
+        return Link(name, at, other="a link into another file")
+    body.source.note("hdf5-external", f"{name!a} is a link of a user's own kind {kind}", at)
+    return Link(name, at, other="a link of a user's own kind")

@@ -19,6 +19,7 @@ SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 SUFFIXES: Final = (".h5", ".hdf5")
 _CONFIGS: Final = ("model_config", "training_config")
 _LONGEST_PATH: Final = 1024
+_MOST_BROKEN: Final = 1000
 _STANDS_FOR: Final = {"bfloat16": Dtype.BF16}
 """Keras writes bf16 as opaque bytes with an attribute ``dtype``; NumPy has no such type."""
 
@@ -50,12 +51,33 @@ class Hdf5:
 
 @dataclass(slots=True)
 class Contents:
-    """What an HDF5 file holds; filled as it is found."""
+    """What an HDF5 file holds; filled as it is found.
+
+    ``configs`` are the texts that describe a model of Keras, each with its place; None is one that
+    is no single text. ``broken`` is what is wrong, where that is not raised.
+    """
 
     tensors: list[Tensor] = field(default_factory=list)
     programs: list[Program] = field(default_factory=list)
     metadata: list[tuple[str, str]] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    configs: list[tuple[str | None, int]] = field(default_factory=list)
+    broken: list[BrokenPickleError] = field(default_factory=list)
+
+
+def examined(file: Bytes, base: int) -> Contents:
+    """As `contents`, of a file whose addresses count from ``base``, and without an end at the
+    first thing that is wrong: what cannot be read is in ``broken``, and the rest was read.
+    """
+    walk = _Walk(file, Region(start=0, stop=file.size, nbytes=file.size))
+    walk.source = Source(file, base=base, noted=walk.found.broken)
+    walk.attributes = Attributes(walk.source)
+    walk.on = True
+    try:
+        walk.run()
+    except BrokenPickleError as e:
+        walk.found.broken.append(e)
+    return walk.found
 
 
 def contents(file: Bytes, outer: Region) -> Contents:
@@ -82,24 +104,38 @@ class _Walk:
         self.attributes = Attributes(self.source)
         self.found = Contents()
         self.datasets: dict[int, Dataset | str] = {}
+        self.groups: set[int] = set()
+        self.on = False
+        """Whether it goes on behind what cannot be read, and past a group with a second name."""
 
     def run(self) -> None:
         todo = [("", Link("", 0, _root(self.source)))]
         while todo:
             path, link = todo.pop()
-            if link.address is None:
-                self.found.unread.append(f"{path}: {link.other}")
-            elif link.address in self.datasets:  # a dataset with a second name
-                self._list(path, self.datasets[link.address])
+            try:
+                todo += reversed(self._object(path, link))
+            except BrokenPickleError as e:
+                if not self.on or len(self.found.broken) > _MOST_BROKEN:
+                    raise
+                self.found.broken.append(e)
+
+    def _object(self, path: str, link: Link) -> list[tuple[str, Link]]:
+        """Take what a link leads to; back come the links that are in it."""
+        if link.address is None:
+            self.found.unread.append(f"{path}: {link.other}")
+        elif link.address in self.datasets:  # a dataset with a second name
+            self._list(path, self.datasets[link.address])
+        elif not self.on or link.address not in self.groups:
+            header = read_header(self.source, link.address)
+            attributes = self._attributes(path, header)
+            if is_dataset(header):
+                self._dataset(path, header, attributes)
+            elif is_group(header):
+                self.groups.add(link.address)
+                return [self._child(path, c) for c in links(self.source, header)]
             else:
-                header = read_header(self.source, link.address)
-                attributes = self._attributes(path, header)
-                if is_dataset(header):
-                    self._dataset(path, header, attributes)
-                elif is_group(header):
-                    todo += reversed([self._child(path, c) for c in links(self.source, header)])
-                else:
-                    self.found.unread.append(f"{path or '/'}: neither a group nor a dataset")
+                self.found.unread.append(f"{path or '/'}: neither a group nor a dataset")
+        return []
 
     def _child(self, path: str, link: Link) -> tuple[str, Link]:
         below = f"{path}/{link.name}" if path else link.name
@@ -112,11 +148,13 @@ class _Walk:
         """An object's attributes; the root's text is metadata, and a model's config programs."""
         found = self.attributes.of(header)
         for attribute in found:
+            if attribute.name in _CONFIGS:
+                self.found.configs.append((attribute.value, attribute.at))
             if attribute.value is None:
                 continue
             if not path:
                 self.found.metadata.append((attribute.name, attribute.value))
-            if attribute.name in _CONFIGS:
+            if attribute.name in _CONFIGS and not self.on:
                 self.found.programs += programs_of(self.file, attribute.value, attribute.at)
         return found
 
@@ -201,11 +239,11 @@ def _check_addresses(source: Source, block: Cursor, *, driver: bool) -> int:
     They are: base, extension or free space, end of file, and in old ones the driver's block.
     """
     base, second, end = block.address(), block.address(), block.address()
-    if base:
+    if base != source.base:
         block.refuse("hdf5-superblock", "addresses that do not count from the start", 0, base)
     if driver and block.address() != UNDEFINED:
         block.refuse("hdf5-superblock", "the file is one of several")
-    if end != source.file.size:
-        what = "the file does not end where it says"
-        block.refuse("hdf5-size", what, f"{end} bytes", source.file.size)
+    if end != source.base + source.file.size:
+        what, size = "the file does not end where it says", str(source.base + source.file.size)
+        source.note("hdf5-size", what, block.at, f"{end} bytes", size)
     return second

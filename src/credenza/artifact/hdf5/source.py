@@ -17,6 +17,7 @@ from credenza.findings import Where
 UNDEFINED: Final = (1 << 64) - 1
 """The address of nothing (section I.A, "Introduction")."""
 _OFFSET: Final = 8
+_MOST_NOTED: Final = 200
 
 
 class Cursor:
@@ -81,10 +82,19 @@ class Cursor:
 
 
 class Source:
-    """A file of which every structure is claimed as it is read."""
+    """A file of which every structure is claimed as it is read.
 
-    def __init__(self, file: Bytes) -> None:
+    ``base`` is where in the file on disk it begins, which addresses may count from. Where
+    ``noted`` is a list, what is wrong and does not keep from reading on is put there and not
+    raised: for who wants to know all that is wrong.
+    """
+
+    def __init__(
+        self, file: Bytes, *, base: int = 0, noted: list[BrokenPickleError] | None = None
+    ) -> None:
         self.file = file
+        self.base = base
+        self.noted = noted
         self._starts: list[int] = []
         self._stops: list[int] = []
 
@@ -132,6 +142,12 @@ class Source:
         self, rule: str, what: str, at: int, expected: str = "", found: str = ""
     ) -> NoReturn:
         raise self.refusal(rule, what, at, expected, found)
+
+    def note(self, rule: str, what: str, at: int, expected: str = "", found: str = "") -> None:
+        """As `refuse`, of something without which the rest can be read."""
+        if self.noted is None or len(self.noted) >= _MOST_NOTED:
+            self.refuse(rule, what, at, expected, found)
+        self.noted.append(self.refusal(rule, what, at, expected, found))
 
     def refusal(
         self, rule: str, what: str, at: int, expected: str = "", found: str = ""

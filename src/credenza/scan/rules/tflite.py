@@ -1,0 +1,100 @@
+"""TFLite: operators that it does not bring, and what leads out of the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final, final
+
+from credenza.artifact.model import Program
+from credenza.artifact.tflite import MAGIC, SUFFIX, examined
+from credenza.findings import Finding, Severity, Unread, Where
+from credenza.scan.interface import Piece, Seen
+from credenza.scan.rules import names
+from credenza.scan.rules.tensorflow import operator
+
+_RULE: Final = "scan.tflite-operator"
+_FLEX: Final = "Flex"
+_KNOWN: Final = frozenset(
+    re.findall(
+        r"[\w-]+",
+        """
+    AudioMicrofrontend AudioSpectrogram Convolution2DTransposeBias Irfft2D
+    LandmarksToTransformMatrix MaxPoolingWithArgmax2D MaxUnpooling2D Mfcc NGrams NumericVerify
+    RFFT2D Resampler SentencepieceTokenizeOp SignalDelay SignalFft SignalFftAutoScale SignalFilterBank
+    SignalFilterBankLog SignalFilterBankSpectralSubtraction SignalFilterBankSquareRoot
+    SignalFramer SignalIrfft SignalOverlapAdd SignalPCAN SignalRfft SignalStacker SignalWindow
+    TFLite_Detection_PostProcess TransformLandmarks TransformTensorBilinear WordPieceTokenize
+    edgetpu-custom-op
+    """,
+    )
+)
+"""Custom operators that TensorFlow, MediaPipe and LiteRT for Microcontrollers themselves bring."""
+_ACCUSES: Final = frozenset(
+    {
+        "artifact.external-path",
+        "artifact.external-entry",
+        "artifact.flatbuffer-shared",
+        "artifact.tflite-duplicate-key",
+        "artifact.tflite-overlap",
+        "artifact.tflite-shape",
+    }
+)
+"""What no writer does by mistake; the rest is a file that is cut short, damaged or newer."""
+_BUFFER: Final = "artifact.tflite-buffer"
+_OUTSIDE: Final = "artifact.flatbuffer-outside"
+_MOST: Final = 50
+_LARGEST: Final = 1 << 31
+"""In bytes: what a flatbuffer can be, and how far an offset in it can honestly lead."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Tflite:
+    """A model, by its magic or its name."""
+
+    name: str = "tflite"
+
+    def claims(self, piece: Piece) -> bool:
+        return piece.path.lower().endswith(SUFFIX) or piece.head(8)[4:] == MAGIC
+
+    def examine(self, piece: Piece) -> Iterator[Seen]:
+        programs, refused = examined(piece)
+        for program in programs[:_MOST]:
+            yield from _operator(program)
+        for finding in refused[:_MOST]:
+            place = replace(finding.where, file=None)
+            if _speaks_of_intent(finding, piece.size):
+                yield replace(finding, where=place)
+            yield Unread(where=place, why=finding.what)
+
+
+def _operator(program: Program) -> Iterator[Finding]:
+    name, at = program.name, program.start
+    if name.startswith(_FLEX):
+        own = name.removeprefix(_FLEX)
+        if own in names.tensorflow("computes"):
+            what = "a model calls TensorFlow, which must be linked beside TFLite"
+            yield _finding(Severity.LOW, what, name, at)
+        yield from operator(own, at, _RULE)
+    elif name not in _KNOWN:
+        what = "a model calls an operator that TFLite does not bring"
+        yield _finding(Severity.HIGH, what, name, at)
+
+
+def _speaks_of_intent(finding: Finding, size: int) -> bool:
+    """Whether no writer does such a thing by mistake.
+
+    An offset may lead out of a file that was cut short, and no further than a whole one is long
+    (CVE-2026-42627).
+    """
+    if finding.rule == _BUFFER:
+        return "two" in finding.what
+    far = (finding.where.start or 0) >= _LARGEST > 2 * size
+    return finding.rule in _ACCUSES or (finding.rule == _OUTSIDE and far)
+
+
+def _finding(severity: Severity, what: str, found: str, at: int) -> Finding:
+    shown = ascii(found[:120])[1:-1]
+    return Finding(rule=_RULE, severity=severity, what=what, where=Where(start=at), found=shown)
