@@ -19,7 +19,9 @@ ESCAPES: Final[dict[str, str]] = {
     "class": "{{ ''.__class__ }}",
     "mro": "{{ ''.__class__.mro()[1].__subclasses__() }}",
     "mro-alone": "{{ messages.mro }}",
-    "subclasses": "{{ " + _CHAIN + "[132].__init__.__globals__['sys'].modules['os'].system('id') }}",
+    "subclasses": "{{ "
+    + _CHAIN
+    + "[132].__init__.__globals__['sys'].modules['os'].system('id') }}",
     "number": "{{ (1).__class__ }}",
     "lipsum": "{{ lipsum.__globals__['os'].popen('id').read() }}",
     "lipsum-get": "{{ lipsum.__globals__.get('os').popen('id').read() }}",

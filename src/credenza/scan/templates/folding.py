@@ -38,10 +38,8 @@ def folded(operation: Callable[..., Any], *values: Value) -> Value:
     for ways in itertools.product(*(v.constants for v in values)):
         try:
             results.append(_constant(operation(*ways)))
-        except HugeError:
-            raise
-        except Exception:  # noqa: BLE001, PERF203  as rendering would: these fail, others may not
-            continue
+        except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
+            continue  # rendering would fail on these, and may not on others
     return constant(*results) if results else OPAQUE
 
 
@@ -99,6 +97,7 @@ def formatted(text: Any, *arguments: Any) -> str:
 
 
 def concatenated(*parts: Any) -> str:
+    """``a ~ b``."""
     return "".join(map(_text, parts))
 
 
@@ -121,6 +120,7 @@ def item(found: Any, key: Any) -> Any:
 
 
 def sliced(found: Any, start: Any, stop: Any, step: Any) -> Any:
+    """``found[start:stop:step]``."""
     return found[slice(start, stop, step)]
 
 

@@ -7,9 +7,9 @@ after a dot, in brackets, in ``|attr``, ``|map(attribute=…)`` and in the field
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Any, Final, final
 
 from jinja2 import nodes
 
@@ -43,15 +43,21 @@ _MOST_SAID: Final = 64
 _MOST_TURNS: Final = 10_000_000
 _LAZY: Final = frozenset(("map", "select", "reject", "selectattr", "rejectattr", "batch", "slice"))
 _NUMERIC: Final = frozenset(
-    ("int", "float", "length", "count", "abs", "round", "wordcount", "find", "rfind", "index")
-    + ("startswith", "endswith", "isdigit", "isalpha", "isspace", "isalnum", "isupper", "islower")
+    (
+        *("int", "float", "length", "count", "abs", "round", "wordcount", "find", "rfind"),
+        *("index", "startswith", "endswith", "isdigit", "isalpha", "isspace", "isalnum"),
+    )
 )
+"""Filters and methods that give a number, or whether something is so."""
 _TAKING: Final = frozenset(
-    ("split", "rsplit", "splitlines", "strip", "lstrip", "rstrip", "trim", "removeprefix")
-    + ("removesuffix", "truncate", "batch", "slice", "sort", "unique", "pop", "first", "last")
+    (
+        *("split", "rsplit", "splitlines", "strip", "lstrip", "rstrip", "trim", "removeprefix"),
+        *("removesuffix", "truncate", "batch", "slice", "sort", "unique", "pop", "first", "last"),
+    )
 )
 """Whose arguments say what to take of a text, and leave nothing of their own in it."""
 _GROWING: Final = frozenset(("append", "extend", "insert", "update", "setdefault", "add"))
+_HARMLESS: Final = frozenset(("loop", "a macro", "a method", "a generator"))
 _BOUND: Final = Value(named=frozenset(("a method",)))
 _LAZY_VALUE: Final = Value(named=frozenset(("a generator",)))
 
@@ -94,7 +100,10 @@ def _outermost(said: dict[tuple[str, str], Said]) -> tuple[Said, ...]:
         s
         for s in said.values()
         if not any(
-            o is not s and o.rule == s.rule and o.line == s.line and o.found.startswith(s.found)
+            o is not s
+            and (o.rule, o.line) == (s.rule, s.line)
+            and o.severity >= s.severity
+            and o.found.startswith(s.found)
             for o in said.values()
         )
     ]
@@ -126,8 +135,7 @@ class _Judge:
     def settle(self) -> None:
         """What still changes after some rounds is built in a loop: call it opaque."""
         for name in self.changed:
-            counter = _inert(self.store[name])
-            self.store[name] = DATA if counter else joined(self.store[name], OPAQUE)
+            self.store[name] = _grown(self.store[name])
 
     def keep(self, name: str, value: Value) -> None:
         """Note that a name can be that too."""
@@ -217,9 +225,7 @@ class _Judge:
             self._assign(argument, default)
         self.statements(node.body)
 
-    def _load(
-        self, node: nodes.Include | nodes.Import | nodes.FromImport | nodes.Extends
-    ) -> None:
+    def _load(self, node: nodes.Include | nodes.Import | nodes.FromImport | nodes.Extends) -> None:
         self.value(node.template)
         what = "it reads another template, which is no part of it"
         found = f"{type(node).__name__.lower()} {spelled(node.template)}"
@@ -308,7 +314,7 @@ class _Judge:
             stored.append(Value(constants=base.values))
         if isinstance(node, nodes.Getattr) and node.attr in names.METHODS | names.FORMATS:
             stored.append(_BOUND)
-        elif base.opaque or base.strings() or base.named - {"loop", "a macro"}:
+        elif base.opaque or base.strings() or base.named - _HARMLESS:
             stored.append(OPAQUE)
         elif base.named == {"a macro"} and isinstance(node, nodes.Getitem):
             stored.append(base)
@@ -363,8 +369,7 @@ class _Judge:
     def _check_repeat(self, node: nodes.BinExpr, left: Value, right: Value) -> None:
         counts = [c for v in (left, right) for c in v.constants if isinstance(c, int)]
         if isinstance(node, nodes.Mul) and max(counts, default=0) > names.LARGEST:
-            if not (left.is_foldable and right.is_foldable):
-                self._huge(node, f"{max(counts)} times")
+            self._huge(node, f"{max(counts)} times")
 
     def concat(self, node: nodes.Concat) -> Value:
         parts = [self.value(n) for n in node.nodes]
@@ -390,7 +395,7 @@ class _Judge:
 
     def _filter(self, node: nodes.Filter, base: Value) -> Value:
         arguments = [self.value(a) for a in node.args]
-        keywords = {k.key: self.value(k.value) for k in node.kwargs}
+        keywords = {str(k.key): self.value(k.value) for k in node.kwargs}
         for extra in (node.dyn_args, node.dyn_kwargs):
             if extra is not None and self.value(extra).is_literal:
                 what = "it passes arguments that it computes to a filter"
@@ -445,13 +450,12 @@ class _Judge:
     def _operated(
         self,
         node: nodes.Node,
-        table: dict[str, Callable[..., object]] | object,
+        operations: Mapping[str, Callable[..., Any]],
         name: str,
         base: Value,
         arguments: list[Value],
     ) -> Value:
         """What a filter or method of that name makes of values."""
-        operations = FILTERS if table is FILTERS else METHODS
         all_ = [base, *arguments]
         if name in operations and all(v.is_foldable for v in all_):
             try:
@@ -471,7 +475,7 @@ class _Judge:
 
     def call(self, node: nodes.Call) -> Value:
         arguments = [self.value(a) for a in node.args]
-        keywords = {k.key: self.value(k.value) for k in node.kwargs}
+        keywords = {str(k.key): self.value(k.value) for k in node.kwargs}
         for extra in (node.dyn_args, node.dyn_kwargs):
             if extra is not None:
                 unpacked = self.value(extra)
@@ -599,7 +603,7 @@ def _element(value: Value) -> Value:
     for found in value.constants:
         if isinstance(found, str | tuple):
             elements += [*found][:65]
-    named = value.named - {"a generator"}
+    named = value.named - {"a generator", "a method"}
     opaque = value.opaque or bool(named)
     inner = constant(*elements)
     return joined(inner, Value(constants=value.values, opaque=opaque))
@@ -611,6 +615,15 @@ def _eager(base: Value, name: str) -> Value:
         return base
     rest = base.named - {"a generator"}
     return Value(constants=base.constants, values=base.values, opaque=base.opaque, named=rest)
+
+
+def _grown(value: Value) -> Value:
+    """What a value comes to that changes with every turn of a loop."""
+    if _inert(value):
+        return DATA
+    if value.is_list:
+        return Value(values=value.elements())
+    return joined(value, OPAQUE)
 
 
 def _inert(*values: Value) -> bool:
@@ -646,7 +659,7 @@ def _fields(text: str, depth: int = 0) -> Iterator[str]:
             yield from _fields(specification, depth + 1)
 
 
-_EXPRESSIONS: Final[dict[type[nodes.Node], Callable[[_Judge, object], Value]]] = {
+_EXPRESSIONS: Final[Mapping[type[nodes.Node], Callable[[_Judge, Any], Value]]] = {
     nodes.Name: _Judge.name,
     nodes.Const: _Judge.const,
     nodes.TemplateData: _Judge.template_data,
@@ -660,4 +673,4 @@ _EXPRESSIONS: Final[dict[type[nodes.Node], Callable[[_Judge, object], Value]]] =
     nodes.Compare: _Judge.compare,
     nodes.Filter: _Judge.filter_,
     nodes.Call: _Judge.call,
-}  # type: ignore[dict-item]
+}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
-from jinja2.ext import Extension, ExprStmtExtension, LoopControlExtension
+from jinja2.ext import ExprStmtExtension, Extension, LoopControlExtension
 from jinja2.parser import Parser
 
 LONGEST: Final = 1 << 18
