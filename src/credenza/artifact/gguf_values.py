@@ -140,6 +140,16 @@ def value(cursor: Cursor) -> tuple[str, int | None]:
     return text, number if kind == _UINT32 else None
 
 
+def string_or_value(cursor: Cursor) -> tuple[int, int] | None:
+    """Where the next value begins and ends, if it is a string; else None, and it is passed over."""
+    at = cursor.at
+    if _kind(cursor) == _STRING:
+        return cursor.string()
+    cursor.at = at
+    value(cursor)
+    return None
+
+
 def _kind(cursor: Cursor) -> int:
     at = cursor.at
     kind: int = cursor.number("I")

@@ -9,5 +9,6 @@ from __future__ import annotations
 
 from credenza.scan.templates.judging import Said, judged
 from credenza.scan.templates.parsing import LONGEST, UnreadableError
+from credenza.scan.templates.seen import seen
 
-__all__ = ["LONGEST", "Said", "UnreadableError", "judged"]
+__all__ = ["LONGEST", "Said", "UnreadableError", "judged", "seen"]
