@@ -1,0 +1,97 @@
+"""Every check of a configuration's objects: one function and one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from credenza.findings import Finding, Severity, Unread
+from credenza.scan.configs import hugging_face as hf
+from credenza.scan.configs.members import Check, Members, finding
+from credenza.scan.configs.mlflow import mlflow
+from credenza.scan.configs.skops import skops
+
+_TEMPLATES: Final = ("chat_template", "chat_templates")
+
+CHECKS: Final[tuple[Check, ...]] = (
+    hf.auto_map,
+    hf.trust_remote_code,
+    hf.kernels,
+    hf.modules,
+    hf.activations,
+    hf.adapters,
+    hf.pipeline,
+    hf.sources,
+    hf.shards,
+    hf.hydra,
+    mlflow,
+    skops,
+)
+
+_RUNNING: Final = frozenset(
+    (
+        *("auto_map", "_target_", "chat_template", "type", "loader_module", "custom_pipelines"),
+        *("__module__", "__class__", "__loader__", "class_name", "module", "registered_name"),
+        *("config", "code", "parent_library", "megatron_core", "trust_remote_code"),
+    )
+)
+"""Names of which a second value would change what runs."""
+_LOOKED_AT: Final = _RUNNING | frozenset(
+    (
+        *("idx", "name", "path", "content", "func", "template", "impl", "weight_map"),
+        *("allow_remote_code", "trust_remote_kernels", "auto_mapping", "model_code_path"),
+        *("_name_or_path", "base_model_name_or_path", "tokenizer_name_or_path"),
+        *("_class_name", "_diffusers_version", *hf.KERNELS, *hf.ACTIVATIONS),
+    )
+)
+
+
+def is_looked_at(name: str) -> bool:
+    """Whether any check looks at a member of that name, but for the parts of a pipeline."""
+    return name in _LOOKED_AT or name.endswith(_TEMPLATES)
+
+
+def looked_at(object_: Members) -> Iterator[Finding | Unread]:
+    """What speaks against one object, or cannot be read of it."""
+    for check in CHECKS:
+        yield from check(object_)
+    yield from _templates(object_)
+    yield from _twice(object_)
+
+
+def _templates(object_: Members) -> Iterator[Finding | Unread]:
+    """Chat templates, as a text, as ``[{name, template}]``, or by name."""
+    for name, value in object_.pairs:
+        if isinstance(name, str) and name.endswith(_TEMPLATES):
+            from credenza.scan.templates import seen  # Jinja is imported for the first template
+
+            for text in _texts(value):
+                yield from seen(text)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, Members):
+            named = "template" in one
+            yield from (
+                v for k, v in one.pairs if isinstance(v, str) and (k == "template" or not named)
+            )
+
+
+def _twice(object_: Members) -> Iterator[Finding]:
+    """A name with two values: parsers differ in which they take."""
+    values: dict[Any, Any] = {}
+    for name, value in object_.pairs:
+        if name in values and not _same(values[name], value):
+            severity = Severity.HIGH if name in _RUNNING else Severity.MEDIUM
+            what = "it gives one name two values, of which one parser takes one"
+            yield finding("config-twice", severity, what, str(name))
+        values[name] = value
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, Members) and isinstance(other, Members):
+        return list(one.pairs) == list(other.pairs)
+    return bool(one == other)

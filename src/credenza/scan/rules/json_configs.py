@@ -1,0 +1,94 @@
+"""JSON: what a loader imports, renders or opens because a configuration says so."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from credenza.artifact.json_text import LONGEST
+from credenza.findings import Finding, Severity, Unread, Where
+from credenza.scan.configs import Members
+from credenza.scan.interface import Piece, Said, Seen
+
+_BEGINS: Final = re.compile(rb'(\xef\xbb\xbf)?[ \t\r\n]*(\{[ \t\r\n]*["}]|\[[ \t\r\n]*[\[{"\]])')
+_MOST_SEEN: Final = 200
+_MOST_KEPT: Final = 5_000
+_HEAD: Final = 512
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class JsonConfigs:
+    """Looks at every object of a JSON file, each with all values of a name that is given twice."""
+
+    name: str = "json"
+
+    def claims(self, piece: Piece) -> bool:
+        if piece.said == Said.DATA:
+            return False
+        return _is_named(piece) or _BEGINS.match(piece.head(_HEAD)) is not None
+
+    def examine(self, piece: Piece) -> Iterator[Seen]:
+        if piece.size > LONGEST:
+            if _is_named(piece):
+                yield Unread(where=Where(), why=f"JSON of {piece.size} bytes, over {LONGEST}")
+            return
+        looking = _Looking()
+        why = looking.read(piece)
+        yield from looking.seen
+        if why and (_is_named(piece) or looking.seen):
+            yield Unread(where=Where(), why=f"it is not JSON to its end: {why}")
+
+
+def _is_named(piece: Piece) -> bool:
+    return piece.path.lower().endswith(".json")
+
+
+class _Looking:
+    """Reads a file and looks at each object when it ends: those within it have been looked at."""
+
+    def __init__(self) -> None:
+        self.seen: list[Finding | Unread] = []
+
+    def read(self, piece: Piece) -> str:
+        """Look at all of it; why that did not reach the end, or nothing."""
+        data = piece.pread(0, piece.size)
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as e:
+            return f"{e.reason} at byte {e.start}"
+        del data
+        try:
+            json.loads(text, object_pairs_hook=self._object)
+        except json.JSONDecodeError as e:
+            return f"{e.msg} at character {e.pos}"
+        except RecursionError:
+            what = "it nests deeper than parsers go"
+            rule, severity = "scan.config-nested", Severity.MEDIUM
+            self.seen.append(Finding(rule=rule, severity=severity, what=what, found="nested"))
+            return what
+        except ValueError as e:  # a number of more than 4300 digits
+            return str(e)[:100]
+        return ""
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> Members:
+        from credenza.scan.configs.checks import looked_at
+
+        object_ = Members(_that_matter(pairs))
+        if len(self.seen) < _MOST_SEEN:
+            self.seen += looked_at(object_)
+        return object_
+
+
+def _that_matter(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Of a vocabulary, the members that something looks at; of an index, each shard once."""
+    if len(pairs) <= _MOST_KEPT:
+        return pairs
+    from credenza.scan.configs.checks import is_looked_at
+
+    looked = [p for p in pairs if is_looked_at(p[0])]
+    texts = {v: (k, v) for k, v in pairs if isinstance(v, str)}
+    return looked + (list(texts.values()) if len(texts) <= _MOST_KEPT else [])
