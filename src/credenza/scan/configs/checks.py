@@ -70,7 +70,11 @@ def _templates(object_: Members) -> Iterator[Finding | Unread]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    for one in value if isinstance(value, list) else [value]:
+    listed = value if isinstance(value, list) else [value]
+    if all(isinstance(one, str) for one in listed):  # one template, line by line
+        yield "\n".join(listed)
+        return
+    for one in listed:
         if isinstance(one, str):
             yield one
         elif isinstance(one, Members):

@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from typing import Final
 
+from credenza.artifact.interface import Signs
 from credenza.scan.interface import Rule
+from credenza.scan.later import LaterRule
+
+_JINJA: Final = Signs(suffixes=(".jinja", ".jinja2", ".j2"))
+_JSON: Final = (b"{", b"[", b"\xef\xbb\xbf", b" ", b"\t", b"\r", b"\n")
+_YAML: Final = Signs(magics=(b"%YAML", b"---"), suffixes=(".yaml", ".yml", "mlmodel"))
+_XML: Final = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\0<", b" ", b"\t", b"\r", b"\n")
+_REQUIREMENTS: Final = Signs(suffixes=(".txt", "conda.yaml", "python_env.yaml"))
+_SAFETENSORS: Final = Signs(magics=(b"{",), at=8, suffixes=(".safetensors",))
+_MAPS: Final = tuple(bytes([c]) for c in (*range(0x81, 0x90), 0xDE, 0xDF))
+"""With which MessagePack begins a map that holds something."""
 
 RULES: Final[tuple[Rule, ...]] = (
     # --- pickles, in every container -----------------------------------------
     # --- graphs: Keras, TensorFlow, ONNX, TFLite ------------------------------
     # --- headers and texts: GGUF, safetensors, skops, flax, PMML, configs -----
+    LaterRule("gguf", "gguf", "GgufHeader", Signs(magics=(b"GGUF",), suffixes=(".gguf",))),
+    LaterRule("jinja template", "templates", "Templates", _JINJA),
+    LaterRule("json", "json_configs", "JsonConfigs", Signs(magics=_JSON, suffixes=(".json",))),
+    LaterRule("yaml", "yaml_configs", "YamlConfigs", _YAML),
+    LaterRule("xml", "xml_models", "XmlModels", Signs(magics=_XML, suffixes=(".xml", ".pmml"))),
+    LaterRule("spacy config", "text_configs", "SpacyConfig", Signs(suffixes=(".cfg",))),
+    LaterRule("requirements", "text_configs", "Requirements", _REQUIREMENTS),
+    LaterRule("safetensors", "safetensors", "SafetensorsHeader", _SAFETENSORS),
+    LaterRule("flax", "flax", "FlaxTree", Signs(magics=_MAPS, suffixes=(".msgpack",))),
     # --- code: Python, TorchScript, executables, names ------------------------
 )
 """Every rule that claims a piece looks at it: a file can be two things at once, to two loaders."""

@@ -45,7 +45,7 @@ class GgufHeader:
         try:
             Gguf().read(piece)
         except MalformedError as e:
-            broken = {"gguf-outside"} if _is_cut(piece, e) else set[str]()
+            broken = {"gguf-outside"} if _is_cut(e) else set[str]()
             yield from refused(e, _BROKEN | broken)
 
 
@@ -61,7 +61,7 @@ def _template(piece: Piece, text: Text) -> Iterator[Seen]:
         yield Unread(where=where, why=f"a template that is not UTF-8: {e.reason}")
 
 
-def _is_cut(piece: Piece, e: MalformedError) -> bool:
+def _is_cut(e: MalformedError) -> bool:
     """Whether a tensor beyond the end is of a size that a file could have had.
 
     A header says how large its file was; no model has a terabyte, and a size that is made to
