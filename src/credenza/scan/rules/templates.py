@@ -32,4 +32,11 @@ class Templates:
         except UnicodeDecodeError as e:
             yield Unread(where=piece.where, why=f"a template that is not UTF-8: {e.reason}")
             return
-        yield from seen(text, chat=not piece.path.lower().endswith(".j2"), start=0)
+        yield from seen(text, chat=_is_chat(piece.path), start=0)
+
+
+def _is_chat(path: str) -> bool:
+    """Whether a template is for conversations, and not of a program's or a prompt's text."""
+    name = path.lower().rpartition("/")[2]
+    stem = name.removesuffix(".jinja").removesuffix(".jinja2")
+    return not name.endswith(".j2") and not stem.endswith((".py", ".html", ".txt", ".md", ".sh"))

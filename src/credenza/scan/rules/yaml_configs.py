@@ -1,7 +1,7 @@
 """YAML: tags that make Python objects, and what configurations have a loader import.
 
-The events of libyaml's parser are read. Nothing is constructed, and an alias is never followed,
-so that none multiplies.
+The events of libyaml's parser are read. Nothing is constructed, and what an alias stands for is
+looked at once, where it is written out, so that none multiplies.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class _Open:
     """A collection that is being read: its members, or its names and values in turn."""
 
     is_map: bool
+    anchor: str | None
     parts: list[Any] = field(default_factory=list)
 
     def closed(self) -> Any:
@@ -75,6 +76,7 @@ class _Reading:
     def __init__(self) -> None:
         self.seen: list[Finding | Unread] = []
         self.open: list[_Open] = []
+        self.anchors: dict[str, Any] = {}
 
     def read(self, data: bytes) -> str:
         """Look at all of it; why that did not reach the end, or nothing."""
@@ -89,27 +91,30 @@ class _Reading:
 
     def _event(self, event: Any) -> None:
         if getattr(event, "tag", None):
-            self._tagged(str(event.tag), event.start_mark.index)
+            self._tagged(str(event.tag))
         match event:
             case yaml.ScalarEvent():
-                self._add(event.value)
+                self._add(event.value, event.anchor)
             case yaml.AliasEvent():
-                self._add(None)
+                self._add(self.anchors.get(event.anchor), None)
             case yaml.SequenceStartEvent():
-                self.open.append(_Open(is_map=False))
+                self.open.append(_Open(is_map=False, anchor=event.anchor))
             case yaml.MappingStartEvent():
-                self.open.append(_Open(is_map=True))
+                self.open.append(_Open(is_map=True, anchor=event.anchor))
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-                value = self.open.pop().closed()
+                closing = self.open.pop()
+                value = closing.closed()
                 if isinstance(value, Members) and len(self.seen) < _MOST_SEEN:
                     self.seen += looked_at(value)
-                self._add(value)
+                self._add(value, closing.anchor)
 
-    def _add(self, value: Any) -> None:
+    def _add(self, value: Any, anchor: str | None) -> None:
+        if anchor is not None:
+            self.anchors[anchor] = value
         if self.open:
             self.open[-1].parts.append(value)
 
-    def _tagged(self, tag: str, at: int) -> None:
+    def _tagged(self, tag: str) -> None:
         kind = tag.removeprefix(_TAG)
         if kind in _PLAIN or tag == "!" or len(self.seen) >= _MOST_SEEN:
             return

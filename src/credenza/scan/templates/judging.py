@@ -528,7 +528,9 @@ class _Judge:
             return OPAQUE
         if known.named and known.named <= names.FUNCTIONS:
             return OPAQUE if any(v.is_literal for v in given) else DATA
-        severity = Severity.CRITICAL if name in names.DANGEROUS else Severity.HIGH
+        severity = Severity.HIGH if self.chat else Severity.MEDIUM
+        if name in names.DANGEROUS:
+            severity = Severity.CRITICAL
         what = "it calls a function that it does not define and that nobody has judged"
         self.say("template-call", severity, node, what, spelled(function))
         return OPAQUE
