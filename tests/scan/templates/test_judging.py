@@ -51,20 +51,20 @@ HARMLESS = {
     "raise": "{{ raise_exception('no') }}",
     "date": "{{ strftime_now('%d %b %Y') }}",
     "generation": "{% generation %}{{ message.content }}{% endgeneration %}",
-    "loop-controls": "{% for m in messages %}{% if loop.first %}{% continue %}{% endif %}{% endfor %}",
+    "loop-controls": "{% for m in messages %}{% if m %}{% continue %}{% endif %}{% endfor %}",
     "attribute-of-a-loop": "{{ loop.index0 }}{{ loop.last }}{{ loop.previtem.role }}",
     "counter": "{% set n = namespace(i=0) %}{% for m in messages %}{% set n.i = n.i + 1 %}"
     "{% endfor %}{{ messages[n.i - 1] }}",
     "by-role": "{% set names = {'user': 'Human', 'assistant': 'AI'} %}{{ names[message.role] }}",
     "by-role-lower": "{% set names = {'user': 'Human'} %}{{ names[message.role|lower] }}",
-    "recursion": "{% macro t(x) %}{% for k, v in x|items %}{{ k }}{{ t(v) }}{% endfor %}{% endmacro %}"
+    "recursion": "{% macro t(x) %}{% for k, v in x|items %}{{ t(v) }}{% endfor %}{% endmacro %}"
     "{{ t(tools[0]) }}",
     "selectattr": "{{ messages|selectattr('role', 'equalto', 'user')|list|length }}",
     "map": "{{ messages|map(attribute='content')|join('\\n') }}",
     "format": "{{ '%s: %d' % (message.role, 3) }}{{ 'a {} {:02d}'.format(message.role, 3) }}",
     "split": "{{ message.content.split('</think>')[-1].lstrip('\\n') }}",
     "joiner": "{% set sep = joiner(', ') %}{% for m in messages %}{{ sep() }}{{ m }}{% endfor %}",
-    "underscore": "{% for _ in messages %}{{ loop.index }}{% endfor %}{% set x_y = messages %}{{ x_y }}",
+    "underscore": "{% for _ in messages %}{{ loop.index }}{% endfor %}{% set x_y = 1 %}{{ x_y }}",
     "under-scored-keys": "{{ tool['input_schema'].additional_properties }}",
     "small-range": "{% for i in range(100) %}x{% endfor %}",
     "range-of-data": "{% for i in range(messages|length) %}{{ messages[i] }}{% endfor %}",

@@ -57,7 +57,7 @@ _TAKING: Final = frozenset(
 )
 """Whose arguments say what to take of a text, and leave nothing of their own in it."""
 _GROWING: Final = frozenset(("append", "extend", "insert", "update", "setdefault", "add"))
-_HARMLESS: Final = frozenset(("loop", "a macro", "a method", "a generator"))
+_HARMLESS: Final = frozenset(("loop", "a macro", "a method", "a generator", "a helper"))
 _BOUND: Final = Value(named=frozenset(("a method",)))
 _LAZY_VALUE: Final = Value(named=frozenset(("a generator",)))
 
@@ -85,8 +85,11 @@ def judged(text: str, *, chat: bool = True) -> tuple[Said, ...]:
     try:
         for _ in range(_ROUNDS):
             judge.read(tree)
-        judge.settle()
-        judge.read(tree)
+            if not judge.changed:
+                break
+        else:
+            judge.settle()
+            judge.read(tree)
         judge.said.clear()
         judge.read(tree)
     except RecursionError as e:
@@ -526,7 +529,9 @@ class _Judge:
         if name in self.macros or known.named == {"a macro"}:
             self._called({name} & self.macros.keys() or self.macros, arguments, keywords)
             return OPAQUE
-        if known.named and known.named <= names.FUNCTIONS:
+        if name in ("joiner", "cycler") and name not in self.store:
+            return Value(named=frozenset(("a helper",)))
+        if known.named and known.named <= names.FUNCTIONS | {"a helper"}:
             return OPAQUE if any(v.is_literal for v in given) else DATA
         severity = Severity.HIGH if self.chat else Severity.MEDIUM
         if name in names.DANGEROUS:

@@ -13,7 +13,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.ext import ExprStmtExtension, Extension, LoopControlExtension
 from jinja2.parser import Parser
 
-LONGEST: Final = 1 << 18
+LONGEST: Final = 1 << 17
 """In characters. The longest honest one that was met has 18,000."""
 
 
