@@ -14,6 +14,7 @@ from credenza.scan.configs import Members
 from credenza.scan.interface import Piece, Said, Seen
 
 _BEGINS: Final = re.compile(rb'(\xef\xbb\xbf)?[ \t\r\n]*(\{[ \t\r\n]*["}]|\[[ \t\r\n]*[\[{"\]])')
+_PATH: Final = re.compile(r"[/\\:~]")
 _MOST_SEEN: Final = 200
 _MOST_KEPT: Final = 5_000
 _HEAD: Final = 512
@@ -84,11 +85,13 @@ class _Looking:
 
 
 def _that_matter(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """Of a vocabulary, the members that something looks at; of an index, each shard once."""
+    """Of a vocabulary, the members that something looks at; of an index, each odd shard once."""
     if len(pairs) <= _MOST_KEPT:
         return pairs
     from credenza.scan.configs.checks import is_looked_at
 
     looked = [p for p in pairs if is_looked_at(p[0])]
-    texts = {v: (k, v) for k, v in pairs if isinstance(v, str)}
-    return looked + (list(texts.values()) if len(texts) <= _MOST_KEPT else [])
+    paths = {v: (k, v) for k, v in pairs if isinstance(v, str) and _PATH.search(v)}
+    if any(name == "_diffusers_version" for name, _ in looked):
+        looked += [p for p in pairs if isinstance(p[1], list) and len(p[1]) == 2]
+    return [*looked, *paths.values()]
