@@ -22,7 +22,8 @@ MALICIOUS = {
     "document-type": '<!DOCTYPE PMML SYSTEM "http://e/x.dtd"><PMML/>',
     "share": '<!DOCTYPE PMML SYSTEM "\\\\e\\x.dtd"><PMML/>',
     "style-sheet": '<?xml-stylesheet type="text/xsl" href="http://e/x.xsl"?><PMML/>',
-    "include": '<PMML xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="/etc/passwd"/></PMML>',
+    "include": '<PMML xmlns:x="http://www.w3.org/2001/XInclude">'
+    '<x:include href="/etc/passwd"/></PMML>',
     "script": PMML.format("<Extension><script>x()</script></Extension>"),
     "script-value": PMML.format('<Extension name="a" value="Runtime.getRuntime()"/>'),
     "script-name": PMML.format('<Extension name="python" value="import os"/>'),
@@ -37,7 +38,7 @@ HONEST = {
     ),
     "openvino": '<?xml version="1.0"?><net name="m" version="11"><layers><layer id="0" name="x" '
     'type="Parameter" version="opset1"/></layers></net>',
-    "openvino-extension": '<net name="m"><layers><layer version="extension" type="My"/></layers></net>',
+    "openvino-extension": '<net name="m"><layer version="extension" type="My"/></net>',
     "xhtml": '<?xml version="1.0"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" '
     '"http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd"><html/>',
     "own-type": '<!DOCTYPE corpus SYSTEM "corpus.dtd"><corpus/>',

@@ -7,21 +7,26 @@ CVE-2026-33298); llama-cpp-python rendered ``tokenizer.chat_template`` without a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
 from credenza.artifact.gguf import MAGIC, Gguf, Text, texts
 from credenza.errors import MalformedError
-from credenza.findings import Unread, Where
+from credenza.findings import Finding, Unread, Where
 from credenza.scan.interface import Piece, Said, Seen
 from credenza.scan.rules.refusals import refused
 from credenza.scan.templates import LONGEST, seen
 
 _TEMPLATE: Final = "tokenizer.chat_template"
-_BROKEN: Final = frozenset(("gguf-magic", "gguf-truncated", "gguf-version", "gguf-dtype"))
-"""Cut short, or newer than this reader. A tensor that ends past the file is cut short too, but
-how far past is what an overflow is made of."""
+_BROKEN: Final = frozenset(("gguf-magic", "gguf-version", "gguf-dtype"))
+"""Newer than this reader, or no GGUF at all."""
+_CUT: Final = frozenset(("gguf-truncated", "gguf-outside", "gguf-count"))
+"""Cut short, if what the header says could be true of the whole file."""
+_MOST_BYTES: Final = 1 << 40
+"""What a header may speak of: no model has a terabyte, and a size that is made to overflow is far
+above it."""
 
 
 @final
@@ -45,8 +50,7 @@ class GgufHeader:
         try:
             Gguf().read(piece)
         except MalformedError as e:
-            broken = {"gguf-outside"} if _is_cut(e) else set[str]()
-            yield from refused(e, _BROKEN | broken)
+            yield from refused(e, _BROKEN | _CUT if _could_be_true(e.finding) else _BROKEN)
 
 
 def _template(piece: Piece, text: Text) -> Iterator[Seen]:
@@ -61,11 +65,7 @@ def _template(piece: Piece, text: Text) -> Iterator[Seen]:
         yield Unread(where=where, why=f"a template that is not UTF-8: {e.reason}")
 
 
-def _is_cut(e: MalformedError) -> bool:
-    """Whether a tensor beyond the end is of a size that a file could have had.
-
-    A header says how large its file was; no model has a terabyte, and a size that is made to
-    overflow is far above it.
-    """
-    size = e.finding.expected.partition(" ")[0]
-    return size.isdigit() and int(size) < 1 << 40
+def _could_be_true(finding: Finding) -> bool:
+    """Whether all sizes and counts that a refusal speaks of are those of some model."""
+    numbers = re.findall(r"\d+", f"{finding.expected} {finding.found}")
+    return all(len(n) < 14 and int(n) < _MOST_BYTES for n in numbers)
