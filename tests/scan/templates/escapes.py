@@ -123,6 +123,26 @@ ESCAPES: Final[dict[str, str]] = {
     "repr-of-a-generator-of-data": "{% set u = (messages|select|string|list)[24] %}"
     "{{ ''[u ~ u ~ 'class' ~ u ~ u] }}",
     "repr-of-lipsum": "{{ ''[(lipsum|string|list)[18] * 2 ~ 'class'] }}",
+    # what a fold gets wrong that takes one thing for another
+    "dict-of-pairs": "{{ ''[dict([('a', '__class__')])['a']] }}",
+    "dict-as-text": "{{ ''[({'a': '__class__'}|string)[7:16]] }}",
+    "dict-formatted": "{{ ''[('%s' % {'a': '__class__'})[7:16]] }}",
+    "list-as-text": "{{ ''[(['__class__']|string)[2:11]] }}",
+    "default-of-empty": "{{ ''[''|default('__class__', true)] }}",
+    "default-keyword": "{{ ''[messages|default(default_value='__class__')] }}",
+    "truncate-end": "{{ ''[messages|truncate(0, true, '__class__', 0)] }}",
+    "batch-fill": "{% for b in messages|batch(2, '__class__') %}{{ ''[b[1]] }}{% endfor %}",
+    "map-default": "{% for b in messages|map(attribute='x', default='__class__') %}{{ ''[b] }}"
+    "{% endfor %}",
+    "map-replace": "{% for b in messages|map('replace', 'a', '__class__') %}{{ ''[b] }}"
+    "{% endfor %}",
+    "join-keyword": "{{ ''[messages|join(d='__class__')] }}",
+    "replace-keyword": "{{ ''[messages|replace(old='a', new='__class__')] }}",
+    "cycler-next": "{{ ''[cycler('__class__').next()] }}",
+    "loop-cycle": "{% for m in messages %}{{ ''[loop.cycle('__class__')] }}{% endfor %}",
+    "unpacked-namespace": "{% set n = namespace(**{'a': '__class__'}) %}{{ ''[n.a] }}",
+    "macro-passed": "{% macro m(a) %}{{ ''[a] }}{% endmacro %}"
+    "{% macro n(f) %}{{ f('__class__') }}{% endmacro %}{{ n(m) }}",
     # format strings
     "format-field": "{{ '{0.__class__}'.format(messages) }}",
     "format-item": "{{ '{0[__class__]}'.format(messages) }}",

@@ -54,10 +54,16 @@ def _constant(found: Any) -> Constant:
 
 
 def _text(found: Any) -> str:
-    """A constant as ``~`` and ``|join`` write it; numbers may not be endless."""
+    """A constant as ``~`` and ``|join`` write it; numbers may not be endless.
+
+    A list is refused: what it looks like as text depends on whether it is a list, a tuple or a
+    dictionary, which a constant does not tell.
+    """
+    if isinstance(found, tuple):
+        raise TypeError("a list as text")
     if isinstance(found, int) and found.bit_length() > LONGEST:
         raise ValueError("too long")
-    return "".join(found) if isinstance(found, list) else str(found)
+    return str(found)
 
 
 def _times(left: Any, right: Any) -> Any:
@@ -80,6 +86,8 @@ def percent(text: Any, arguments: Any) -> Any:
     """``text % arguments`` of strings; a remainder of numbers."""
     if not isinstance(text, str):
         return text % arguments
+    if isinstance(arguments, tuple) and any(isinstance(a, tuple) for a in arguments):
+        raise TypeError("a list as text")
     for match in _FORMAT.finditer(text):
         if match["width"] == "*" or len(match["width"]) > 5:
             raise HugeError(f"a width of {match['width']}")
@@ -88,6 +96,8 @@ def percent(text: Any, arguments: Any) -> Any:
 
 def formatted(text: Any, *arguments: Any) -> str:
     """``text.format(...)`` where its fields only say which argument, in which way."""
+    if any(isinstance(a, tuple) for a in arguments):
+        raise TypeError("a list as text")
     if _NESTED.search(text) or re.search(r"[.\[]", "".join(re.findall(r"\{[^{}:]*", text))):
         raise ValueError("a field that looks something up")
     for width in re.findall(r":[^{}]*?(\d+)", text):
@@ -214,8 +224,6 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "replace": _replaced,
     "string": _text,
     "safe": _same,
-    "default": _same,
-    "d": _same,
     "indent": _same,
     "sort": _sorted_filter,
     "int": int,

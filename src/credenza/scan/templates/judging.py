@@ -52,7 +52,7 @@ _NUMERIC: Final = frozenset(
 _TAKING: Final = frozenset(
     (
         *("split", "rsplit", "splitlines", "strip", "lstrip", "rstrip", "trim", "removeprefix"),
-        *("removesuffix", "truncate", "batch", "slice", "sort", "unique", "pop", "first", "last"),
+        *("removesuffix", "sort", "unique", "pop", "first", "last"),
     )
 )
 """Whose arguments say what to take of a text, and leave nothing of their own in it."""
@@ -358,6 +358,8 @@ class _Judge:
         if isinstance(node, nodes.And | nodes.Or):
             return joined(left, right)
         operation = type(node).__name__
+        if _is_unsure(node, left, right):
+            return OPAQUE
         if left.is_foldable and right.is_foldable:
             try:
                 return folded(OPERATORS[operation], left, right)
@@ -405,10 +407,11 @@ class _Judge:
                 self.say("template-computed", Severity.HIGH, node, what, spelled(node))
         self._check_filter(node, arguments, keywords)
         if node.name in _LAZY:
-            return joined(base, *arguments[:1], _LAZY_VALUE)
+            return joined(base, *_let_in(node.name, arguments, keywords), _LAZY_VALUE)
         if node.name == "attr":
             return OPAQUE
-        return self._operated(node, FILTERS, node.name, _eager(base, node.name), arguments)
+        found = self._operated(node, FILTERS, node.name, _eager(base, node.name), arguments)
+        return joined(found, *keywords.values(), *_doubt(keywords))
 
     def _check_filter(
         self, node: nodes.Filter, arguments: list[Value], keywords: dict[str, Value]
@@ -487,9 +490,9 @@ class _Judge:
             case nodes.Name():
                 return self._function(node, node.node, arguments, keywords)
             case nodes.Getattr():
-                return self._method(node, node.node.attr, arguments)
+                return self._method(node, node.node.attr, arguments, keywords)
             case nodes.Getitem() if isinstance(node.node.arg, nodes.Const):
-                return self._method(node, str(node.node.arg.value), arguments)
+                return self._method(node, str(node.node.arg.value), arguments, keywords)
         if self.value(node.node).named == {"a macro"}:
             self._called(self.macros, arguments, keywords)
         else:
@@ -544,8 +547,8 @@ class _Judge:
         for key, value in keywords.items():
             self.keep(f".{key}", value)
         for argument in arguments:
-            if argument.is_literal:
-                self.keep(".*", joined(argument, Value(constants=argument.values)))
+            if not _inert(argument):
+                self.keep(".*", constant(*_leaves(argument)))
         return _dictionary([constant(k) for k in keywords], list(keywords.values()))
 
     def _range(self, node: nodes.Call, arguments: list[Value]) -> Value:
@@ -555,7 +558,9 @@ class _Judge:
                 self._huge(node, f"a range to {largest}")
         return DATA
 
-    def _method(self, node: nodes.Call, name: str, arguments: list[Value]) -> Value:
+    def _method(
+        self, node: nodes.Call, name: str, arguments: list[Value], keywords: dict[str, Value]
+    ) -> Value:
         callee = node.node
         if not isinstance(callee, nodes.Getattr | nodes.Getitem):
             return OPAQUE
@@ -569,7 +574,7 @@ class _Judge:
             self.say("template-call", severity, node, what, spelled(callee))
         if name in _GROWING and any(a.is_literal for a in arguments):
             self.grown = True
-        return self._operated(node, METHODS, name, base, arguments)
+        return self._operated(node, METHODS, name, base, [*arguments, *keywords.values()])
 
     def _format(self, node: nodes.Call, base: Value, name: str) -> None:
         """``'{0.name}'.format(x)`` looks names up (CVE-2016-10745, CVE-2024-56326)."""
@@ -604,6 +609,25 @@ def _dictionary(keys: list[Value], values: list[Value]) -> Value:
     return joined(found, Value(values=inner.constants))
 
 
+def _leaves(value: Value) -> list[Constant]:
+    """All that is in a value, down to what is in lists in lists."""
+    todo, found = [*value.constants, *value.values], list[Constant]()
+    while todo:
+        one = todo.pop()
+        if isinstance(one, tuple):
+            todo += one
+        else:
+            found.append(one)
+    return found
+
+
+def _is_unsure(node: nodes.BinExpr, left: Value, right: Value) -> bool:
+    """Whether a text is formatted with a list or dictionary that may look like anything."""
+    lists = any(isinstance(c, tuple) for c in right.constants)
+    formats = isinstance(node, nodes.Mod) and bool(left.strings())
+    return formats and lists and not isinstance(node.right, nodes.Tuple)
+
+
 def _element(value: Value) -> Value:
     """What a loop over the value gives."""
     elements: list[Constant] = []
@@ -614,6 +638,20 @@ def _element(value: Value) -> Value:
     opaque = value.opaque or bool(named)
     inner = constant(*elements)
     return joined(inner, Value(constants=value.values, opaque=opaque))
+
+
+def _let_in(name: str, arguments: list[Value], keywords: dict[str, Value]) -> list[Value]:
+    """What of its arguments a filter may put into the elements that it gives."""
+    if name in ("select", "reject", "selectattr", "rejectattr"):
+        return []
+    given = [*arguments[name == "map" :], *(v for k, v in keywords.items() if k != "attribute")]
+    return given if _inert(*given) else [*given, OPAQUE]
+
+
+def _doubt(keywords: dict[str, Value]) -> list[Value]:
+    """`OPAQUE` where a keyword argument may become part of what comes back."""
+    given = (v for k, v in keywords.items() if k not in ("default_value", "attribute"))
+    return [] if _inert(*given) else [OPAQUE]
 
 
 def _eager(base: Value, name: str) -> Value:
