@@ -184,10 +184,11 @@ def test_lines_of_json_and_other_texts_are_left_alone() -> None:
 def test_transformers_own_files_are_not_accused(tmp_path: Path) -> None:
     from tokenizers import Tokenizer, models
 
+    library: Any = transformers
     transformers.BertConfig(hidden_size=8).save_pretrained(tmp_path / "bert")
     transformers.LlamaConfig().save_pretrained(tmp_path / "llama")
-    transformers.GenerationConfig(max_length=3).save_pretrained(tmp_path / "llama")
-    tokenizer = transformers.PreTrainedTokenizerFast(
+    library.GenerationConfig(max_length=3).save_pretrained(tmp_path / "llama")
+    tokenizer = library.PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")])),
         chat_template="{% for m in messages %}{{ m['content'] }}{% endfor %}",
     )

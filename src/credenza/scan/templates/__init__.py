@@ -7,8 +7,8 @@ stops that; not every program that renders templates uses it, and it had holes (
 
 from __future__ import annotations
 
-from credenza.scan.templates.judging import Said, judged
+from credenza.scan.templates.judging import Remark, judged
 from credenza.scan.templates.parsing import LONGEST, UnreadableError
 from credenza.scan.templates.seen import seen
 
-__all__ = ["LONGEST", "Said", "UnreadableError", "judged", "seen"]
+__all__ = ["LONGEST", "Remark", "UnreadableError", "judged", "seen"]

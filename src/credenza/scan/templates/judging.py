@@ -6,8 +6,7 @@ after a dot, in brackets, in ``|attr``, ``|map(attribute=…)`` and in the field
 
 from __future__ import annotations
 
-import string
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -25,13 +24,25 @@ from credenza.scan.templates.folding import (
     item,
     sliced,
 )
+from credenza.scan.templates.mixing import (
+    dictionary,
+    doubt,
+    eager,
+    element,
+    fields,
+    grown,
+    inert,
+    is_unsure,
+    leaves,
+    let_in,
+    mixed,
+)
 from credenza.scan.templates.names import Kind, kind_of
 from credenza.scan.templates.parsing import UnreadableError, parsed
 from credenza.scan.templates.spelling import spelled
 from credenza.scan.templates.values import (
     DATA,
     OPAQUE,
-    Constant,
     Value,
     blurred,
     constant,
@@ -63,7 +74,7 @@ _LAZY_VALUE: Final = Value(named=frozenset(("a generator",)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Remark:
     """What speaks against a template: a rule of the catalogue, in ``line``, counted from 1."""
 
     rule: str
@@ -73,7 +84,7 @@ class Said:
     line: int
 
 
-def judged(text: str, *, chat: bool = True) -> tuple[Said, ...]:
+def judged(text: str, *, chat: bool = True) -> tuple[Remark, ...]:
     """What a template would do that no honest one does, in the order of its lines.
 
     ``chat`` says that it is a chat template, to which a web framework's objects are never given.
@@ -97,7 +108,7 @@ def judged(text: str, *, chat: bool = True) -> tuple[Said, ...]:
     return _outermost(judge.said)
 
 
-def _outermost(said: dict[tuple[str, str], Said]) -> tuple[Said, ...]:
+def _outermost(said: dict[tuple[str, str], Remark]) -> tuple[Remark, ...]:
     """Of a chain of attributes, its longest part alone."""
     kept = [
         s
@@ -123,7 +134,7 @@ class _Judge:
 
     def __init__(self, chat: bool) -> None:
         self.chat = chat
-        self.said: dict[tuple[str, str], Said] = {}
+        self.said: dict[tuple[str, str], Remark] = {}
         self.store: dict[str, Value] = {}
         self.changed: set[str] = set()
         self.macros: dict[str, list[nodes.Name]] = {"caller": []}
@@ -138,7 +149,7 @@ class _Judge:
     def settle(self) -> None:
         """What still changes after some rounds is built in a loop: call it opaque."""
         for name in self.changed:
-            self.store[name] = _grown(self.store[name])
+            self.store[name] = grown(self.store[name])
 
     def keep(self, name: str, value: Value) -> None:
         """Note that a name can be that too."""
@@ -184,7 +195,7 @@ class _Judge:
                 self.statement(child)
 
     def _for(self, node: nodes.For) -> None:
-        self._assign(node.target, _element(self.value(node.iter)))
+        self._assign(node.target, element(self.value(node.iter)))
         if node.test is not None:
             self.value(node.test)
         turns = self.turns[-1] * self._turns(node.iter)
@@ -244,7 +255,7 @@ class _Judge:
             self.keep(f".{target.attr}", value)
         elif isinstance(target, nodes.Tuple | nodes.List):
             for part in target.items:
-                self._assign(part, joined(value, _element(value)))
+                self._assign(part, joined(value, element(value)))
 
     # --- expressions --------------------------------------------------------------
 
@@ -284,7 +295,7 @@ class _Judge:
         items = [self.value(i) for i in node.items]
         if all(i.is_foldable for i in items):
             return folded(lambda *parts: parts, *items) if items else constant(())
-        return _mixed(*items)
+        return mixed(*items)
 
     def mapping(self, node: nodes.Dict) -> Value:
         keys, values = [], []
@@ -294,7 +305,7 @@ class _Judge:
                 self.keep(f".{text}", value)
             keys.append(key)
             values.append(value)
-        return _dictionary(keys, values)
+        return dictionary(keys, values)
 
     def getattr_(self, node: nodes.Getattr) -> Value:
         base = self.value(node.node)
@@ -332,7 +343,10 @@ class _Judge:
                 self.say("template-object", Severity.HIGH, node, what, spelled(node))
 
     def _slice(self, base: Value, node: nodes.Slice) -> Value:
-        bounds = [constant(None) if b is None else self.value(b) for b in _bounds(node)]
+        bounds = [
+            constant(None) if b is None else self.value(b)
+            for b in (node.start, node.stop, node.step)
+        ]
         if base.is_foldable and all(b.is_foldable for b in bounds):
             return folded(sliced, base, *bounds)
         return OPAQUE if base.is_literal else DATA
@@ -358,7 +372,7 @@ class _Judge:
         if isinstance(node, nodes.And | nodes.Or):
             return joined(left, right)
         operation = type(node).__name__
-        if _is_unsure(node, left, right):
+        if is_unsure(node, left, right):
             return OPAQUE
         if left.is_foldable and right.is_foldable:
             try:
@@ -369,7 +383,7 @@ class _Judge:
         self._check_repeat(node, left, right)
         if operation == "Add" and left.is_list and right.is_list:
             return Value(values=left.elements() | right.elements())
-        return DATA if operation in ("Sub", "Div", "FloorDiv", "Pow") else _mixed(left, right)
+        return DATA if operation in ("Sub", "Div", "FloorDiv", "Pow") else mixed(left, right)
 
     def _check_repeat(self, node: nodes.BinExpr, left: Value, right: Value) -> None:
         counts = [c for v in (left, right) for c in v.constants if isinstance(c, int)]
@@ -380,7 +394,7 @@ class _Judge:
         parts = [self.value(n) for n in node.nodes]
         if all(p.is_foldable for p in parts):
             return folded(concatenated, *parts)
-        return _mixed(*parts)
+        return mixed(*parts)
 
     def condition(self, node: nodes.CondExpr) -> Value:
         self.value(node.test)
@@ -407,11 +421,11 @@ class _Judge:
                 self.say("template-computed", Severity.HIGH, node, what, spelled(node))
         self._check_filter(node, arguments, keywords)
         if node.name in _LAZY:
-            return joined(base, *_let_in(node.name, arguments, keywords), _LAZY_VALUE)
+            return joined(base, *let_in(node.name, arguments, keywords), _LAZY_VALUE)
         if node.name == "attr":
             return OPAQUE
-        found = self._operated(node, FILTERS, node.name, _eager(base, node.name), arguments)
-        return joined(found, *keywords.values(), *_doubt(keywords))
+        found = self._operated(node, FILTERS, node.name, eager(base, node.name), arguments)
+        return joined(found, *keywords.values(), *doubt(keywords))
 
     def _check_filter(
         self, node: nodes.Filter, arguments: list[Value], keywords: dict[str, Value]
@@ -475,7 +489,7 @@ class _Judge:
             return joined(base, constant(tuple(base.values), *base.values))
         if name in ("default", "d", "get", "items", "dictsort", "setdefault", "pop"):
             return joined(base, *arguments, Value(constants=base.values))
-        return base if name in _TAKING and not base.is_literal else _mixed(base, *arguments)
+        return base if name in _TAKING and not base.is_literal else mixed(base, *arguments)
 
     # --- calls --------------------------------------------------------------------
 
@@ -509,7 +523,7 @@ class _Judge:
             for name, given in [*zip(parameters, arguments, strict=False), *keywords.items()]:
                 if name in parameters:
                     self.keep(name, given)
-            if not _inert(*arguments[len(parameters) :]):
+            if not inert(*arguments[len(parameters) :]):
                 self.keep("varargs", OPAQUE)
             if keywords.keys() - set(parameters):
                 self.keep("kwargs", OPAQUE)
@@ -547,9 +561,9 @@ class _Judge:
         for key, value in keywords.items():
             self.keep(f".{key}", value)
         for argument in arguments:
-            if not _inert(argument):
-                self.keep(".*", constant(*_leaves(argument)))
-        return _dictionary([constant(k) for k in keywords], list(keywords.values()))
+            if not inert(argument):
+                self.keep(".*", constant(*leaves(argument)))
+        return dictionary([constant(k) for k in keywords], list(keywords.values()))
 
     def _range(self, node: nodes.Call, arguments: list[Value]) -> Value:
         for argument in arguments:
@@ -585,7 +599,7 @@ class _Judge:
             what = "it formats with a text that comes from elsewhere"
             self.say("template-computed", Severity.MEDIUM, node, what, spelled(node))
         for text in base.strings():
-            for field in _fields(text):
+            for field in fields(text):
                 self._name(node, constant(field), node)
 
     # --- saying it ----------------------------------------------------------------
@@ -596,112 +610,8 @@ class _Judge:
 
     def say(self, rule: str, severity: Severity, node: nodes.Node, what: str, found: str) -> None:
         if len(self.said) < _MOST_SAID:
-            said = Said(rule=rule, severity=severity, what=what, found=found, line=node.lineno)
+            said = Remark(rule=rule, severity=severity, what=what, found=found, line=node.lineno)
             self.said.setdefault((rule, found), said)
-
-
-def _dictionary(keys: list[Value], values: list[Value]) -> Value:
-    """A dictionary: its keys as a constant, and what its values can be."""
-    inner = joined(*values) if values else DATA
-    if not all(k.is_foldable for k in keys) or inner.opaque or inner.named:
-        return Value(values=inner.constants, opaque=True)
-    found = folded(lambda *parts: parts, *keys) if keys else constant(())
-    return joined(found, Value(values=inner.constants))
-
-
-def _leaves(value: Value) -> list[Constant]:
-    """All that is in a value, down to what is in lists in lists."""
-    todo, found = [*value.constants, *value.values], list[Constant]()
-    while todo:
-        one = todo.pop()
-        if isinstance(one, tuple):
-            todo += one
-        else:
-            found.append(one)
-    return found
-
-
-def _is_unsure(node: nodes.BinExpr, left: Value, right: Value) -> bool:
-    """Whether a text is formatted with a list or dictionary that may look like anything."""
-    lists = any(isinstance(c, tuple) for c in right.constants)
-    formats = isinstance(node, nodes.Mod) and bool(left.strings())
-    return formats and lists and not isinstance(node.right, nodes.Tuple)
-
-
-def _element(value: Value) -> Value:
-    """What a loop over the value gives."""
-    elements: list[Constant] = []
-    for found in value.constants:
-        if isinstance(found, str | tuple):
-            elements += [*found][:65]
-    named = value.named - {"a generator", "a method"}
-    opaque = value.opaque or bool(named)
-    inner = constant(*elements)
-    return joined(inner, Value(constants=value.values, opaque=opaque))
-
-
-def _let_in(name: str, arguments: list[Value], keywords: dict[str, Value]) -> list[Value]:
-    """What of its arguments a filter may put into the elements that it gives."""
-    if name in ("select", "reject", "selectattr", "rejectattr"):
-        return []
-    given = [*arguments[name == "map" :], *(v for k, v in keywords.items() if k != "attribute")]
-    return given if _inert(*given) else [*given, OPAQUE]
-
-
-def _doubt(keywords: dict[str, Value]) -> list[Value]:
-    """`OPAQUE` where a keyword argument may become part of what comes back."""
-    given = (v for k, v in keywords.items() if k not in ("default_value", "attribute"))
-    return [] if _inert(*given) else [OPAQUE]
-
-
-def _eager(base: Value, name: str) -> Value:
-    """A generator is a list of its elements to all filters but those that show it as text."""
-    if name in ("string", "e", "escape", "safe", "upper", "lower", "replace", "title", "trim"):
-        return base
-    rest = base.named - {"a generator"}
-    return Value(constants=base.constants, values=base.values, opaque=base.opaque, named=rest)
-
-
-def _grown(value: Value) -> Value:
-    """What a value comes to that changes with every turn of a loop."""
-    if _inert(value):
-        return DATA
-    if value.is_list:
-        return Value(values=value.elements())
-    return joined(value, OPAQUE)
-
-
-def _inert(*values: Value) -> bool:
-    """Whether nothing of the template's own that has characters is among them."""
-    empty = all(isinstance(c, int | float | None) or not c for v in values for c in v.constants)
-    return empty and not any(v.opaque or v.named or v.values for v in values)
-
-
-def _mixed(*values: Value) -> Value:
-    """What is put together of values that are not all known."""
-    if _inert(*values):
-        return DATA
-    if {n for v in values for n in v.named} == {"a macro"}:
-        rest = (Value(constants=v.constants, opaque=v.opaque) for v in values)
-        return Value(named=frozenset(("a macro",))) if _inert(*rest) else OPAQUE
-    return OPAQUE
-
-
-def _bounds(node: nodes.Slice) -> tuple[nodes.Expr | None, ...]:
-    return node.start, node.stop, node.step
-
-
-def _fields(text: str, depth: int = 0) -> Iterator[str]:
-    """The names that a format string looks up, in its specifications too."""
-    try:
-        parts = list(string.Formatter().parse(text))
-    except ValueError:
-        return
-    for _, field, specification, _ in parts:
-        if field:
-            yield from field.replace("[", ".").replace("]", "").split(".")[1:]
-        if specification and depth < 2:
-            yield from _fields(specification, depth + 1)
 
 
 _EXPRESSIONS: Final[Mapping[type[nodes.Node], Callable[[_Judge, Any], Value]]] = {
