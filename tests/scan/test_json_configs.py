@@ -221,3 +221,18 @@ def test_mutants_never_crash() -> None:
         report = looked("config.json", bytes(data))
         answers.add((report.worst, bool(report.unread)))
     assert len(answers) > 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" + "[]," * 3_000_000 + "[]]",
+        "[" + '{"a":1},' * 900_000 + "{}]",
+        "[" + '{"idx":1},' * 200_000 + "{}]",
+    ],
+    ids=["lists", "objects", "objects-to-look-at"],
+)
+def test_what_is_made_of_small_parts_is_unread_in_time(text: str) -> None:
+    began = time.process_time()
+    assert looked("config.json", text).unread
+    assert time.process_time() - began < 4

@@ -36,19 +36,36 @@ _RUNNING: Final = frozenset(
     )
 )
 """Names of which a second value would change what runs."""
-_LOOKED_AT: Final = _RUNNING | frozenset(
+_TRIGGERS: Final = frozenset(
     (
-        *("idx", "name", "path", "content", "func", "template", "impl", "weight_map"),
-        *("allow_remote_code", "trust_remote_kernels", "auto_mapping", "model_code_path"),
-        *("_name_or_path", "base_model_name_or_path", "tokenizer_name_or_path"),
-        *("_class_name", "_diffusers_version", *hf.KERNELS, *hf.ACTIVATIONS),
+        *("auto_map", "custom_pipelines", "trust_remote_code", "allow_remote_code", "idx"),
+        *("trust_remote_kernels", "auto_mapping", "megatron_core", "_diffusers_version"),
+        *("weight_map", "_target_", "loader_module", "__loader__", "_name_or_path"),
+        *("base_model_name_or_path", "tokenizer_name_or_path", *hf.KERNELS, *hf.ACTIVATIONS),
     )
+)
+"""Names without one of which no check has anything to say of an object."""
+_LOOKED_AT: Final = (
+    _TRIGGERS
+    | _RUNNING
+    | frozenset(("name", "path", "content", "func", "template", "impl", "model_code_path"))
+    | {"_class_name"}
 )
 
 
 def is_looked_at(name: str) -> bool:
     """Whether any check looks at a member of that name, but for the parts of a pipeline."""
     return name in _LOOKED_AT or name.endswith(_TEMPLATES)
+
+
+def matters(object_: Members) -> bool:
+    """Whether there may be anything to say of an object: cheap, for there are many."""
+    names = {name for name, _ in object_.pairs}
+    return (
+        len(names) != len(object_.pairs)
+        or not names.isdisjoint(_TRIGGERS)
+        or any(isinstance(name, str) and name.endswith(_TEMPLATES) for name in names)
+    )
 
 
 def looked_at(object_: Members) -> Iterator[Finding | Unread]:

@@ -11,11 +11,14 @@ from typing import Any, Final, final
 from credenza.artifact.json_text import LONGEST
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.configs import Members
+from credenza.scan.configs.checks import is_looked_at, looked_at, matters
 from credenza.scan.interface import Piece, Said, Seen
 
 _BEGINS: Final = re.compile(rb'(\xef\xbb\xbf)?[ \t\r\n]*(\{[ \t\r\n]*["}]|\[[ \t\r\n]*[\[{"\]])')
-_PATH: Final = re.compile(r"[/\\:~]")
+_PATH: Final = re.compile(r"[/\\~]|[A-Za-z][A-Za-z0-9+.-]*:|.*\.\.", re.DOTALL)
 _MOST_SEEN: Final = 200
+_MOST_LOOKS: Final = 50_000
+_SPARE: Final = 64 << 20  # in bytes
 _MOST_KEPT: Final = 5_000
 _HEAD: Final = 512
 
@@ -44,6 +47,13 @@ class JsonConfigs:
             yield Unread(where=Where(), why=f"it is not JSON to its end: {why}")
 
 
+def _weight(text: str) -> int:
+    """About how many bytes of memory its lists, objects and texts take once they are read."""
+    return (
+        72 * text.count("[") + 200 * text.count("{") + 28 * text.count('"') + 64 * text.count(":")
+    )
+
+
 def _is_named(piece: Piece) -> bool:
     return piece.path.lower().endswith(".json")
 
@@ -53,6 +63,7 @@ class _Looking:
 
     def __init__(self) -> None:
         self.seen: list[Finding | Unread] = []
+        self.looks = 0
 
     def read(self, piece: Piece) -> str:
         """Look at all of it; why that did not reach the end, or nothing."""
@@ -62,6 +73,8 @@ class _Looking:
         except UnicodeDecodeError as e:
             return f"{e.reason} at byte {e.start}"
         del data
+        if _weight(text) > 3 * piece.size + _SPARE:
+            return "it is made of more small parts than any model's"
         try:
             json.loads(text, object_pairs_hook=self._object)
         except json.JSONDecodeError as e:
@@ -76,10 +89,11 @@ class _Looking:
         return ""
 
     def _object(self, pairs: list[tuple[str, Any]]) -> Members:
-        from credenza.scan.configs.checks import looked_at
-
         object_ = Members(_that_matter(pairs))
-        if len(self.seen) < _MOST_SEEN:
+        if len(self.seen) < _MOST_SEEN and matters(object_):
+            self.looks += 1
+            if self.looks > _MOST_LOOKS:
+                raise ValueError("more objects that name code than any model has")
             self.seen += looked_at(object_)
         return object_
 
@@ -88,10 +102,8 @@ def _that_matter(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     """Of a vocabulary, the members that something looks at; of an index, each odd shard once."""
     if len(pairs) <= _MOST_KEPT:
         return pairs
-    from credenza.scan.configs.checks import is_looked_at
-
     looked = [p for p in pairs if is_looked_at(p[0])]
-    paths = {v: (k, v) for k, v in pairs if isinstance(v, str) and _PATH.search(v)}
+    paths = {v: (k, v) for k, v in pairs if isinstance(v, str) and _PATH.match(v)}
     if any(name == "_diffusers_version" for name, _ in looked):
         looked += [p for p in pairs if isinstance(p[1], list) and len(p[1]) == 2]
     return [*looked, *paths.values()]

@@ -14,7 +14,7 @@ import yaml
 
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.configs import Members
-from credenza.scan.configs.checks import looked_at
+from credenza.scan.configs.checks import looked_at, matters
 from credenza.scan.configs.members import finding, is_under
 from credenza.scan.configs.names import names
 from credenza.scan.interface import Piece, Said, Seen
@@ -104,7 +104,7 @@ class _Reading:
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                 closing = self.open.pop()
                 value = closing.closed()
-                if isinstance(value, Members) and len(self.seen) < _MOST_SEEN:
+                if isinstance(value, Members) and len(self.seen) < _MOST_SEEN and matters(value):
                     self.seen += looked_at(value)
                 self._add(value, closing.anchor)
 
