@@ -50,7 +50,7 @@ class JsonConfigs:
 def _weight(text: str) -> int:
     """About how many bytes of memory its lists, objects and texts take once they are read."""
     return (
-        72 * text.count("[") + 200 * text.count("{") + 28 * text.count('"') + 64 * text.count(":")
+        72 * text.count("[") + 200 * text.count("{") + 28 * text.count('"') + 120 * text.count(":")
     )
 
 
