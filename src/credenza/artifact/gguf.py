@@ -8,11 +8,12 @@ other layout (`gguf.cpp`), so that every byte belongs to one tensor, or is paddi
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, NoReturn, final
 
 from credenza.artifact.ggml import REFUSED, TYPES
-from credenza.artifact.gguf_values import Cursor, malformed, value
+from credenza.artifact.gguf_values import Cursor, malformed, string_or_value, value
 from credenza.artifact.interface import Bytes
 from credenza.artifact.model import Dtype, File, Region, Tensor
 
@@ -64,6 +65,30 @@ class Gguf:
             tensors=_placed(cursor, entries, alignment),
             metadata=(*zip(_OWN, own, strict=True), *pairs),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string of the metadata in whole: its key, and where its bytes begin and end."""
+
+    key: str
+    start: int
+    stop: int
+
+
+def texts(file: Bytes) -> Iterator[Text]:
+    """The strings of a GGUF header that are no parts of arrays, in its order.
+
+    Raises `MalformedError` where the metadata cannot be read on; what stands before it has been
+    given by then.
+    """
+    cursor, _ = _opened(file)
+    cursor.number("Q")
+    for _ in range(cursor.number("Q")):
+        key = cursor.name(set(), "gguf-duplicate-key", "a key is given twice")
+        span = string_or_value(cursor)
+        if span is not None:
+            yield Text(key, *span)
 
 
 def _opened(file: Bytes) -> tuple[Cursor, int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, NoReturn, final
 
 from credenza.artifact.interface import Bytes
-from credenza.artifact.window import Window, shown
+from credenza.artifact.window import WIDTH, Window, shown
 from credenza.errors import MalformedError
 from credenza.findings import Finding, Severity, Where
 
@@ -140,6 +140,16 @@ def value(cursor: Cursor) -> tuple[str, int | None]:
     return text, number if kind == _UINT32 else None
 
 
+def string_or_value(cursor: Cursor) -> tuple[int, int] | None:
+    """Where the next value begins and ends, if it is a string; else None, and it is passed over."""
+    at = cursor.at
+    if _kind(cursor) == _STRING:
+        return cursor.string()
+    cursor.at = at
+    value(cursor)
+    return None
+
+
 def _kind(cursor: Cursor) -> int:
     at = cursor.at
     kind: int = cursor.number("I")
@@ -189,12 +199,29 @@ def _skip_array(cursor: Cursor, depth: int) -> tuple[int, int, int]:
     if cursor.window.steps > MOST_STRINGS:
         what, wanted = "arrays hold more strings than a model", f"up to {MOST_STRINGS}"
         cursor.refuse("gguf-count", at, what, wanted, f"{cursor.window.steps}")
-    for _ in range(count):
-        if kind == _STRING:
-            cursor.string()
-        else:
+    if kind == _STRING:
+        _skip_strings(cursor, count)
+    else:
+        for _ in range(count):
             _skip_array(cursor, depth + 1)
     return kind, count, start
+
+
+def _skip_strings(cursor: Cursor, count: int) -> None:
+    """Go over so many strings, many at a time: a tokenizer has a million."""
+    length_at = struct.Struct(f"{cursor.order}Q").unpack_from
+    while count:
+        piece = cursor.window.read(cursor.at, WIDTH)
+        at, last = 0, len(piece) - 8
+        while count and at <= last:
+            stop = at + 8 + length_at(piece, at)[0]
+            if cursor.at + stop > cursor.window.size:
+                break
+            at = stop
+            count -= 1
+        cursor.at += at
+        if not at:
+            cursor.string()  # it ends behind the file, and says so
 
 
 def _check_booleans(cursor: Cursor, start: int) -> None:

@@ -11,6 +11,14 @@ from credenza.scan.later import LaterRule
 _JSON: Final = Signs(
     magics=(b"{", b"[", b"\xef\xbb\xbf", b" ", b"\t", b"\r", b"\n"), suffixes=(".json",)
 )
+_JINJA: Final = Signs(suffixes=(".jinja", ".jinja2", ".j2"))
+_JSON: Final = (b"{", b"[", b"\xef\xbb\xbf", b" ", b"\t", b"\r", b"\n")
+_YAML: Final = Signs(magics=(b"%YAML", b"---"), suffixes=(".yaml", ".yml", "mlmodel"))
+_XML: Final = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\0<", b" ", b"\t", b"\r", b"\n")
+_REQUIREMENTS: Final = Signs(suffixes=(".txt", "conda.yaml", "python_env.yaml"))
+_SAFETENSORS: Final = Signs(magics=(b"{",), at=8, suffixes=(".safetensors",))
+_MAPS: Final = tuple(bytes([c]) for c in (*range(0x81, 0x90), 0xDE, 0xDF))
+"""With which MessagePack begins a map that holds something."""
 
 RULES: Final[tuple[Rule, ...]] = (
     # --- pickles, in every container -----------------------------------------
@@ -21,6 +29,15 @@ RULES: Final[tuple[Rule, ...]] = (
     LaterRule("onnx", "onnx", "Onnx", Signs(magics=(b"\x08",), suffixes=(".onnx", ".pb"))),
     LaterRule("tflite", "tflite", "Tflite", Signs(magics=(b"TFL3",), at=4, suffixes=(".tflite",))),
     # --- headers and texts: GGUF, safetensors, skops, flax, PMML, configs -----
+    LaterRule("gguf", "gguf", "GgufHeader", Signs(magics=(b"GGUF",), suffixes=(".gguf",))),
+    LaterRule("jinja template", "templates", "Templates", _JINJA),
+    LaterRule("json", "json_configs", "JsonConfigs", Signs(magics=_JSON, suffixes=(".json",))),
+    LaterRule("yaml", "yaml_configs", "YamlConfigs", _YAML),
+    LaterRule("xml", "xml_models", "XmlModels", Signs(magics=_XML, suffixes=(".xml", ".pmml"))),
+    LaterRule("spacy config", "text_configs", "SpacyConfig", Signs(suffixes=(".cfg",))),
+    LaterRule("requirements", "text_configs", "Requirements", _REQUIREMENTS),
+    LaterRule("safetensors", "safetensors", "SafetensorsHeader", _SAFETENSORS),
+    LaterRule("flax", "flax", "FlaxTree", Signs(magics=_MAPS, suffixes=(".msgpack",))),
     # --- code: Python, TorchScript, executables, names ------------------------
     LaterRule(
         "python source",
