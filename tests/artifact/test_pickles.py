@@ -88,7 +88,7 @@ def test_programs_say_where_they_are() -> None:
 
 def test_every_kind_of_arguments_on_the_list_is_known() -> None:
     listed = tomllib.loads((resources.files(pickles) / "allowed.toml").read_text("utf-8"))["group"]
-    assert {group.get("arguments", "any") for group in listed} == ARGUMENT_WORDS
+    assert {group.get("arguments", "any") for group in listed} <= ARGUMENT_WORDS
     assert all(group["reason"] for group in listed)
 
 

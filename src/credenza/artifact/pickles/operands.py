@@ -24,10 +24,13 @@ def _long_line(stream: Stream) -> Value:
 
 
 def _decimal(stream: Stream, line: bytes, start: int) -> int:
-    digits = line.strip().removeprefix(b"-")
-    if not digits.isdigit():
-        raise stream.error("pickle-operand", "a decimal number expected", start)
-    return int(line)
+    """Any integer that C or Python reads with base 0: ``12``, ``0x1f``, ``017``, `` +1``."""
+    for base in (0, 8):
+        try:
+            return int(line.partition(b"\0")[0], base)
+        except ValueError:
+            continue
+    raise stream.error("pickle-operand", "an integer expected", start)
 
 
 def _float_line(stream: Stream) -> Value:

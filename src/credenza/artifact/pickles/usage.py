@@ -7,10 +7,15 @@ lends its place on the list to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, TypeAlias, final
 
 from credenza.artifact.model import Program
-from credenza.artifact.pickles.allowed import Allowed, Use, allowed
+from credenza.artifact.pickles.allowed import TENSORS, Allowed, Names, Use
+from credenza.artifact.pickles.stream import Constant
 from credenza.artifact.pickles.values import (
     Call,
     Dict,
@@ -24,51 +29,109 @@ from credenza.artifact.pickles.values import (
     text,
 )
 
+MOST_PERSISTENT: Final = 100_000
 
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Misuse:
+    """An operation that the list does not permit. ``of`` is the name that it misuses, if one."""
+
+    what: str
+    at: int
+    of: Global | None
+
+
+@final
 class Uses:
-    """Every name that one pickle looks up, and every use that its place on the list forbids."""
+    """Every name that pickles look up, and every use that its place on the list forbids.
 
-    def __init__(self) -> None:
-        self._kinds: dict[Global, str] = {}
-        self._misused: set[Global] = set()
-        self._operations: list[Program] = []
+    ``names`` is the list. ``looked_up`` has each name with its kind in the order of the stream,
+    ``first_calls`` the first call of each that is not on the list, ``misuses`` what the list does
+    not permit. ``calls`` and ``opcodes`` are counted; ``constants`` are the long ones, and
+    ``persistent`` the objects that a loader is asked for, the first `MOST_PERSISTENT` of them.
+    """
+
+    def __init__(self, names: Names = TENSORS) -> None:
+        self.names = names
+        self.looked_up: dict[Global, str] = {}
+        self.first_calls: dict[Global, Call] = {}
+        self.misuses: list[Misuse] = []
         self.calls = 0
+        self.opcodes = 0
+        self.constants: list[Constant] = []
+        self.persistent: list[Persistent] = []
+        self.entry = functools.cache(names.entry)
 
     def programs(self) -> tuple[Program, ...]:
         """Names and forbidden operations, by offset."""
+        misused = {m.of for m in self.misuses if m.of is not None}
         names = [
-            Program(kind=kind, name=str(g), start=g.at, allowed=self._is_allowed(g))
-            for g, kind in self._kinds.items()
+            Program(kind=kind, name=str(g), start=g.at, allowed=self.permits(g, misused))
+            for g, kind in self.looked_up.items()
         ]
-        return tuple(sorted(names + self._operations, key=lambda p: (p.start, p.kind)))
+        operations = [
+            Program(kind="pickle operation", name=m.what, start=m.at) for m in self.misuses
+        ]
+        return tuple(sorted(names + operations, key=lambda p: (p.start, p.kind)))
 
-    def looked_up(self, name: Global, kind: str = "pickle global") -> None:
-        self._kinds[name] = kind
+    def permits(self, name: Global, misused: set[Global]) -> bool:
+        """True for a name on the list, of which nothing was made that the list forbids."""
+        plain = self.looked_up[name] == "pickle global"
+        return plain and name not in misused and self.entry(name.module, name.name) is not None
+
+    def read_through(self, opcodes: int, constants: Iterable[Constant]) -> None:
+        """A stream was read, to its end or to where it breaks."""
+        self.opcodes += opcodes
+        self.constants += constants
+
+    def look_up(self, name: Global, kind: str = "pickle global") -> None:
+        self.looked_up[name] = kind
+
+    def persisted(self, value: Persistent) -> None:
+        if len(self.persistent) < MOST_PERSISTENT:
+            self.persistent.append(value)
 
     def called(self, call: Call) -> None:
         """REDUCE, NEWOBJ, NEWOBJ_EX, INST or OBJ."""
         self.calls += 1
-        problem = call_problem(call)
+        name = call.callable
+        if isinstance(name, Global) and self.entry(name.module, name.name) is None:
+            self.first_calls.setdefault(name, call)
+            return
+        problem = self.call_problem(call)
         if problem:
-            self._misuse(call.callable, f"{call.opcode} {problem}", call.at)
+            self._misuse(name, f"{call.opcode} {problem}", call.at)
+            if isinstance(name, Global):
+                self.first_calls.setdefault(name, call)
 
     def built(self, target: Value, state: Value, at: int) -> None:
         """BUILD sets attributes, or hands the state to ``__setstate__``."""
         problem = self._target_problem(target, lambda entry: entry.state)
         if not problem and _sets_dunder(state):
             problem = "sets a name with two underscores"
+        if not problem and isinstance(target, Call):
+            problem = self._state_problem(target, state)
         if problem:
             self._misuse(target, f"BUILD {problem}", at)
+
+    def _state_problem(self, target: Call, state: Value) -> str:
+        made = self.made_of(target)
+        entry = self.of(made)
+        if entry is None or _STATES[entry.states](state, self):
+            return ""
+        return f"gives {made} another state than {entry.states}"
+
+    def made_of(self, call: Call) -> Value:
+        """The class that a call makes an instance of: ``copyreg`` is handed it."""
+        if call.name in _MAKERS and call.arguments:
+            return call.arguments[0]
+        return call.callable
 
     def interleaved(self, wrapper: Call, *, ambiguous: bool) -> None:
         """An array stands in the stream, as joblib writes it."""
         if ambiguous:
             self._misuse(wrapper, f"{wrapper.opcode} before bytes that pickle reads", wrapper.at)
-
-    def nested(self, programs: tuple[Program, ...], calls: int) -> None:
-        """A pickle inside the pickle."""
-        self._operations += programs
-        self.calls += calls
 
     def filled(self, target: Value, opcode: str, at: int) -> None:
         if not isinstance(target, List):
@@ -93,50 +156,47 @@ class Uses:
         """Why an instance may not be filled; empty where it may, or is not on the list anyway."""
         if not isinstance(target, Call):
             return f"on {_described(target)}, which no call has made"
-        entry = _entry(target.callable)
+        made = self.made_of(target)
+        entry = self.of(made)
         if entry is not None and not permits(entry):
-            return f"on what {target.name} has made"
+            return f"on what {made} has made"
         return ""
 
     def _misuse(self, target: Value, what: str, at: int) -> None:
         if isinstance(target, Call):
             target = target.callable
-        if isinstance(target, Global):
-            self._misused.add(target)
-        self._operations.append(Program(kind="pickle operation", name=what, start=at))
+        self.misuses.append(Misuse(what, at, target if isinstance(target, Global) else None))
 
-    def _is_allowed(self, name: Global) -> bool:
-        return (
-            self._kinds[name] == "pickle global"
-            and name not in self._misused
-            and _entry(name) is not None
-        )
+    def of(self, value: Value) -> Allowed | None:
+        """The entry of a value that is a name on the list."""
+        return self.entry(value.module, value.name) if isinstance(value, Global) else None
 
+    def call_problem(self, call: Call) -> str:
+        """Why a call is not one that the list permits; empty where it is.
 
-def call_problem(call: Call) -> str:
-    """Why a call is not one that the list permits; empty where it is.
-
-    A call of a name that is not on the list has no problem of its own: the name is the problem.
-    """
-    if not isinstance(call.callable, Global):
-        return f"on {_described(call.callable)}, which is no name"
-    entry = _entry(call.callable)
-    if entry is None:
+        A call of a name that is not on the list has no problem of its own: the name is the problem.
+        """
+        if not isinstance(call.callable, Global):
+            return f"on {_described(call.callable)}, which is no name"
+        entry = self.of(call.callable)
+        if entry is None:
+            return ""
+        instantiates = call.opcode in ("NEWOBJ", "NEWOBJ_EX")
+        if entry.use is Use.VALUE or (instantiates and entry.use is not Use.CLASS):
+            return f"on {call.name}, which is listed as a {entry.use.value}"
+        if not isinstance(call.args, Tuple):
+            return f"of {call.name} with arguments that are no tuple"
+        if call.kwargs is not None and not (
+            isinstance(call.kwargs, Dict) and not call.kwargs.pairs
+        ):
+            return f"of {call.name} with keyword arguments"
+        if not _ARGUMENTS[entry.arguments](call.args.items, self):
+            return f"of {call.name} with other arguments than {entry.arguments}"
         return ""
-    instantiates = call.opcode in ("NEWOBJ", "NEWOBJ_EX")
-    if entry.use is Use.VALUE or (instantiates and entry.use is not Use.CLASS):
-        return f"on {call.name}, which is listed as a {entry.use.value}"
-    if not isinstance(call.args, Tuple):
-        return f"of {call.name} with arguments that are no tuple"
-    if call.kwargs is not None and not (isinstance(call.kwargs, Dict) and not call.kwargs.pairs):
-        return f"of {call.name} with keyword arguments"
-    if not _ARGUMENTS[entry.arguments](call.args.items):
-        return f"of {call.name} with other arguments than {entry.arguments}"
-    return ""
 
 
-def _entry(value: Value) -> Allowed | None:
-    return allowed(value.module, value.name) if isinstance(value, Global) else None
+def _has_pairs(kwargs: Value) -> bool:
+    return not isinstance(kwargs, Dict) or bool(kwargs.pairs)
 
 
 def _described(value: Value) -> str:
@@ -154,10 +214,13 @@ def _described(value: Value) -> str:
 
 
 def _sets_dunder(state: Value) -> bool:
-    """True where a state's keys would reach the object's machinery, as ``__class__`` does."""
+    """True where a state's keys would reach the object's machinery, as ``__class__`` does.
+
+    So may a key that a call makes, which can be any text: ``numpy.str_`` is one.
+    """
     parts = state.items if isinstance(state, Tuple) else (state,)
-    keys = [text(key) for part in parts if isinstance(part, Dict) for key, _ in part.pairs]
-    return any(key is not None and key.startswith("__") for key in keys)
+    keys = [key for part in parts if isinstance(part, Dict | Call) for key, _ in part.pairs]
+    return any((text(k) or "").startswith("__") or isinstance(k, Call | Global) for k in keys)
 
 
 # --- what arguments a name on the list takes, by the words that the list uses -----------------
@@ -167,73 +230,191 @@ def _is_literal(value: Value) -> bool:
     return value is None or isinstance(value, bool | int | float | str | Span)
 
 
-def _literals(args: tuple[Value, ...]) -> bool:
+def _literals(args: _Args, _: Uses) -> bool:
     return all(_is_literal(a) for a in args)
 
 
-def _codec(args: tuple[Value, ...]) -> bool:
+def _none(args: _Args, _: Uses) -> bool:
+    return not args
+
+
+def _codec(args: _Args, _: Uses) -> bool:
     """A codec's name is a module's name to Python, so only these."""
     codecs = ("latin1", "latin-1", "ascii", "utf-8", "utf8")
     is_text = len(args) == 2 and (text(args[0]) is not None or isinstance(args[0], str | Span))
     return is_text and text(args[1]) in codecs
 
 
-def _byte_content(args: tuple[Value, ...]) -> bool:
+def _byte_content(args: _Args, uses: Uses) -> bool:
     """Bytes or text, never a number, which would be a size to allocate."""
     if not args:
         return True
     first = args[0]
     encoded = isinstance(first, Call) and first.name == "_codecs.encode"
-    return (encoded or isinstance(first, str | Span)) and _literals(args[1:])
+    return (encoded or isinstance(first, str | Span)) and _literals(args[1:], uses)
 
 
-def _array_class(args: tuple[Value, ...]) -> bool:
+def _array_class(args: _Args, _: Uses) -> bool:
     return len(args) == 3 and isinstance(args[0], Global) and str(args[0]) == "numpy.ndarray"
 
 
-def _plain_class(args: tuple[Value, ...]) -> bool:
+def _plain_class(args: _Args, uses: Uses) -> bool:
     """A listed class, ``object``, and nothing to start from."""
     if len(args) != 3 or args[2] is not None:
         return False
-    entry, base = _entry(args[0]), args[1]
+    entry, base = uses.of(args[0]), args[1]
     is_object = isinstance(base, Global) and base.name == "object"
-    return entry is not None and entry.use is Use.CLASS and is_object and _entry(base) is not None
+    return entry is not None and entry.use is Use.CLASS and is_object and uses.of(base) is not None
 
 
-def _factory(args: tuple[Value, ...]) -> bool:
+def _class_first(args: _Args, uses: Uses) -> bool:
+    """A listed class, and what it may be made with."""
+    if not args or not isinstance(args[0], Global):
+        return False
+    entry = uses.of(args[0])
+    made = Call(args[0], Tuple(args[1:]), None, "NEWOBJ", args[0].at)
+    return entry is not None and entry.use is Use.CLASS and not uses.call_problem(made)
+
+
+def _classes(args: _Args, uses: Uses) -> bool:
+    """Classes and values on the list, and literals."""
+    return all(_is_literal(a) or uses.of(a) is not None for a in args)
+
+
+def _factory(args: _Args, uses: Uses) -> bool:
     """None or a built-in type, which a `defaultdict` calls for a missing key."""
     first = args[0] if args else None
-    return first is None or (_entry(first) is not None and _module(first) in _BUILTINS)
+    return first is None or (uses.of(first) is not None and _module(first) in _BUILTINS)
 
 
-def _rebuilt(args: tuple[Value, ...]) -> bool:
+def _rebuilt(args: _Args, uses: Uses) -> bool:
     """``func, type, args, state``: torch calls ``func(*args)``, then sets the state."""
-    if len(args) != 4 or not isinstance(args[0], Global) or _entry(args[0]) is None:
+    if len(args) != 4 or not isinstance(args[0], Global) or uses.of(args[0]) is None:
         return False
     inner = Call(args[0], args[2], None, "REDUCE", args[0].at)
     nested = args[0].name == "_rebuild_from_type_v2"
-    return not nested and not call_problem(inner) and not _sets_dunder(args[3])
+    return not nested and not uses.call_problem(inner) and not _sets_dunder(args[3])
 
 
-def _stated(args: tuple[Value, ...]) -> bool:
+def _stated(args: _Args, _: Uses) -> bool:
     """``data, requires_grad, hooks, state``: torch sets the state's keys as attributes."""
     return len(args) == 4 and not _sets_dunder(args[3])
+
+
+def _partial(args: _Args, uses: Uses) -> bool:
+    """A function on the list, which is not called yet."""
+    return len(args) == 1 and uses.of(args[0]) is not None
+
+
+def _member(args: _Args, uses: Uses) -> bool:
+    """A listed enumeration and the name of one of its values, as Python 3.11 wrote them."""
+    if len(args) != 2:
+        return False
+    entry, name = uses.of(args[0]), text(args[1])
+    is_enum = entry is not None and entry.arguments == "an enumeration's value"
+    return is_enum and name is not None and name.isidentifier() and not name.startswith("_")
+
+
+def _held_torch(args: _Args, _: Uses) -> bool:
+    """One constant, which whoever lists the name so must look at as a file of torch's."""
+    return len(args) == 1 and isinstance(args[0], Span)
 
 
 def _module(value: Value) -> str:
     return value.module if isinstance(value, Global) else ""
 
 
+_Args: TypeAlias = tuple[Value, ...]
+_MAKERS = ("copyreg._reconstructor", "copy_reg._reconstructor", "copyreg.__newobj__")
 _BUILTINS = ("builtins", "__builtin__")
-_ARGUMENTS: dict[str, Callable[[tuple[Value, ...]], bool]] = {
-    "any": lambda _: True,
+_ARGUMENTS: dict[str, Callable[[_Args, Uses], bool]] = {
+    "any": lambda _args, _uses: True,
+    "none": _none,
     "literals": _literals,
     "text and a codec": _codec,
     "bytes": _byte_content,
     "ndarray": _array_class,
     "a listed class": _plain_class,
+    "a listed class and its arguments": _class_first,
+    "listed names and literals": _classes,
     "a built-in type": _factory,
     "a listed rebuild": _rebuilt,
     "a plain state": _stated,
+    "a listed function": _partial,
+    "an enumeration's value": _literals,
+    "a listed enumeration and a name": _member,
+    "a constant that is looked at": _held_torch,
 }
 ARGUMENT_WORDS = frozenset(_ARGUMENTS)
+
+
+# --- what state it may be given ---------------------------------------------------------------
+
+
+def _any_state(_: Value, _uses: Uses) -> bool:
+    return True
+
+
+def _plain_state(state: Value, _: Uses) -> bool:
+    """A dict of attributes, or nothing, as `object.__getstate__` gives it; and slots."""
+    parts = state.items if isinstance(state, Tuple) else (state,)
+    return len(parts) <= 2 and all(p is None or isinstance(p, Dict) for p in parts)
+
+
+def _plain_dict(state: Value, _: Uses) -> bool:
+    """A dict whose keys are all written out."""
+    return isinstance(state, Dict) and all(text(key) is not None for key, _ in state.pairs)
+
+
+_SCIPY = re.compile(r"\ndef _parse_args\(self, ((?:[^\W\d]\w*, )*) (loc=0(, scale=1)?)\):\n")
+_SCIPY_TEMPLATE = """
+def _parse_args(self, {shapes} {given}):
+    return ({shapes}), {passed}
+
+def _parse_args_rvs(self, {shapes} {given}, size=None):
+    return self._argcheck_rvs({shapes} {passed}, size=size)
+
+def _parse_args_stats(self, {shapes} {given}, moments='mv'):
+    return ({shapes}), {passed}, moments
+"""
+
+
+def _distribution_state(state: Value, uses: Uses) -> bool:
+    """``rv_generic.__setstate__`` runs the ``_parse_arg_template`` that it is given by `exec`.
+
+    So that must be what SciPy itself makes of a list of names: ``parse_arg_template`` in
+    ``scipy/stats/_distn_infrastructure.py``.
+    """
+    if not isinstance(state, Dict) or not _plain_dict(state, uses):
+        return False
+    templates = [value for key, value in state.pairs if text(key) == "_parse_arg_template"]
+    return all(_is_scipys(text(template)) for template in templates)
+
+
+def _is_scipys(template: str | None) -> bool:
+    start = _SCIPY.match(template or "")
+    if start is None:
+        return False
+    passed = "loc, scale" if start[3] else "loc, 1"
+    return template == _SCIPY_TEMPLATE.format(shapes=start[1], given=start[2], passed=passed)
+
+
+def _partial_state(state: Value, uses: Uses) -> bool:
+    """``function, args, keywords, attributes``; the function replaces the first one."""
+    return (
+        isinstance(state, Tuple)
+        and len(state.items) == 4
+        and uses.of(state.items[0]) is not None
+        and isinstance(state.items[1], Tuple)
+        and all(part is None or isinstance(part, Dict) for part in state.items[2:])
+    )
+
+
+_STATES: dict[str, Callable[[Value, Uses], bool]] = {
+    "any": _any_state,
+    "plain attributes": _plain_state,
+    "a plain dict": _plain_dict,
+    "scipy's own template": _distribution_state,
+    "a listed function and its arguments": _partial_state,
+}
+STATE_WORDS = frozenset(_STATES)
