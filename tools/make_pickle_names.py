@@ -2,7 +2,9 @@
 
 ``python -m tools.make_pickle_names collect OUT`` imports the libraries that are installed where it
 runs, and writes what of them may be listed. ``wheel OUT WHEEL…`` reads libraries' sources without
-importing them. ``merge OUT…`` writes ``src/credenza/scan/pickles/libraries.json``.
+importing them. ``merge OUT…`` puts these and what was written by hand (``pickle_names.toml``,
+``pickle_dangerous.toml``) together in ``src/credenza/scan/pickles/names.json``; without any OUT it
+keeps what that has of libraries.
 
 A class is listed to be made by ``__new__`` without arguments and given plain attributes, so what
 runs at loading is ``__new__``, ``__setstate__`` and ``__del__``: one that has any of them is left
@@ -19,6 +21,7 @@ import json
 import pkgutil
 import sys
 import threading
+import tomllib
 import types
 import warnings
 import zipfile
@@ -27,7 +30,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parents[1] / "src" / "credenza" / "scan" / "pickles" / "libraries.json"
+TARGET = Path(__file__).parents[1] / "src" / "credenza" / "scan" / "pickles" / "names.json"
 PLAIN, STATEFUL, ENUM, VALUE, SCIPY = "plain", "stateful", "enumeration", "value", "distribution"
 
 ROOTS = {
@@ -46,13 +49,16 @@ ROOTS = {
     "lightgbm": ("lightgbm",),
     "torch": ("torch.nn", "torch.optim", "torch.ao.nn", "torch.ao.quantization"),
 }
-LEFT_OUT = (
-    "test", "conftest", "externals", "_build", "datasets._", "fetch", "show_versions", "setup", "dask",
-    "spark", "tracker", "callback", "compat", "torch.nn.parallel", "torch.ao.quantization.fx", "pickle",
-    "torch.ao.quantization.pt2e", "computation", "interchange", "flex_attention", "stateless", "_native",
-    "window", "libsvm", "linear_cross_entropy", "_highs", "_trlib", "_shgo", "_dual_annealing", "_lib",
-    "_unuran", "_trust", "_differentialevolution", "_minimize", "pipeline_utils", "_numba", "plotting",
-)  # fmt: skip
+LEFT_OUT = tuple(
+    """
+    test conftest externals _build datasets._ fetch show_versions setup dask spark tracker callback
+    compat torch.nn.parallel torch.ao.quantization.fx pickle torch.ao.quantization.pt2e computation
+    interchange flex_attention stateless _native window libsvm linear_cross_entropy _highs _trlib
+    _shgo _dual_annealing _lib _unuran _trust _differentialevolution _minimize pipeline_utils _numba
+    plotting
+    """.split()
+)
+"""Modules that no model names, by a part of theirs."""
 READ = {
     "__setstate__": (
         "sklearn.base.BaseEstimator",
@@ -68,12 +74,17 @@ READ = {
     "__setattr__": ("torch.nn.modules.module.Module", "torch.nn.modules.rnn.RNNBase"),
     "__new__": ("builtins.dict", "builtins.list", "typing.Generic", "builtins.object"),
     "__del__": (),
-    "__hash__": None,
 }
 NEVER_BASES = (BaseException, io.IOBase, threading.Thread, types.ModuleType, type)
-FUNCTIONS = ("sklearn.metrics", "sklearn.feature_selection", "sklearn.preprocessing", "sklearn.utils")
+FUNCTIONS = (
+    "sklearn.metrics",
+    "sklearn.feature_selection",
+    "sklearn.preprocessing",
+    "sklearn.utils",
+)
 """Where lower-case functions are parameters of estimators: as values, never to be called."""
 BASES = ("Module", "nn.Module", "object", "torch.nn.Module", "Sequential", "nn.Sequential", "ABC")
+ENUMS = ("Enum", "ExplicitEnum", "IntEnum", "StrEnum")
 HOOKS = {"__setstate__", "__del__", "__new__", "__setattr__", "__reduce__", "__reduce_ex__"}
 
 
@@ -109,7 +120,7 @@ def _modules(root: str) -> Iterator[types.ModuleType]:
         try:
             yield importlib.import_module(info.name)
         except Exception as e:  # noqa: BLE001  an optional part of a library that is not there
-            print(f"left out: {info.name}: {e!r}"[:120], file=sys.stderr)
+            sys.stderr.write(f"left out: {info.name}: {e!r}"[:120] + "\n")
 
 
 def _listed(module: types.ModuleType) -> Iterator[tuple[str, str]]:
@@ -121,16 +132,18 @@ def _listed(module: types.ModuleType) -> Iterator[tuple[str, str]]:
                 use = _use(thing)
                 if use:
                     yield use, name
-        elif type(thing).__name__ == "ufunc" and module.__name__ == "scipy.special._ufuncs":
-            yield VALUE, name
-        elif isinstance(thing, types.FunctionType) and _is_value(module, thing, name):
+        elif _is_value(module, thing, name):
             yield VALUE, name
 
 
-def _is_value(module: types.ModuleType, function: types.FunctionType, name: str) -> bool:
+def _is_value(module: types.ModuleType, thing: object, name: str) -> bool:
+    """True for a function that only computes and is a parameter of estimators or layers."""
+    if type(thing).__name__ == "ufunc":
+        return module.__name__ == "scipy.special._ufuncs"
+    if not isinstance(thing, types.FunctionType) or name.startswith("_"):
+        return False
     known = module.__name__.startswith(FUNCTIONS) or module.__name__ == "torch.nn.functional"
-    own = function.__module__ == module.__name__ and function.__qualname__ == name
-    return known and own and not name.startswith("_")
+    return known and thing.__module__ == module.__name__ and thing.__qualname__ == name
 
 
 def _use(class_: type) -> str:
@@ -140,8 +153,6 @@ def _use(class_: type) -> str:
     if issubclass(class_, NEVER_BASES) or "Protocol" in {b.__name__ for b in class_.__bases__}:
         return ""
     for hook, read in READ.items():
-        if read is None:
-            continue
         owner = _owner(class_, hook)
         if owner and not owner.startswith(tuple(read)):
             return ""
@@ -185,7 +196,10 @@ def _read_source(path: str, source: str, found: Names) -> None:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("__"):
             own = {n.name for n in node.body if isinstance(n, ast.FunctionDef)}
             bases = [ast.unparse(b) for b in node.bases]
-            if any(b.rpartition(".")[2] in ("Enum", "ExplicitEnum", "IntEnum", "StrEnum") for b in bases):
+            if any(
+                b.rpartition(".")[2] in ("Enum", "ExplicitEnum", "IntEnum", "StrEnum")
+                for b in bases
+            ):
                 found[ENUM][module].add(node.name)
             elif not own & HOOKS and _is_network(bases, found):
                 found[STATEFUL][module].add(node.name)
@@ -209,6 +223,7 @@ def _data(versions: dict[str, str], found: Names) -> dict[str, Any]:
 
 
 def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is shipped, of the libraries' parts and of what is written by hand."""
     versions: dict[str, set[str]] = defaultdict(set)
     found = _empty()
     for part in parts:
@@ -219,7 +234,15 @@ def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
                 found[use][module] |= set(names)
     data = _data({}, found)
     data["versions"] = {library: sorted(seen) for library, seen in sorted(versions.items())}
-    return data
+    return data | by_hand()
+
+
+def by_hand() -> dict[str, Any]:
+    """What the two files say that are written by hand."""
+    folder = Path(__file__).parent
+    groups = tomllib.loads((folder / "pickle_names.toml").read_text("utf-8"))["group"]
+    dangerous = tomllib.loads((folder / "pickle_dangerous.toml").read_text("utf-8"))["group"]
+    return {"groups": groups, "dangerous": dangerous}
 
 
 def main(verb: str, *arguments: str) -> None:
@@ -229,7 +252,7 @@ def main(verb: str, *arguments: str) -> None:
     elif verb == "wheel":
         Path(arguments[0]).write_text(json.dumps(wheels(list(arguments[1:]))))
     else:
-        merged = merge([json.loads(Path(a).read_text()) for a in arguments])
+        merged = merge([json.loads(Path(a).read_text()) for a in arguments or (TARGET,)])
         TARGET.write_text(json.dumps(merged, indent=0, sort_keys=True) + "\n")
 
 

@@ -102,6 +102,7 @@ class _Machine:
         self.protocol = 0
         self.arrays = 0
         self.opcodes = 0
+        self.objects = 0
 
     def run(self) -> Pickle:
         try:
@@ -159,6 +160,17 @@ class _Machine:
     def push(self, value: Value) -> None:
         self.stack.append(value)
 
+    def count(self) -> None:
+        """One more object that a byte or two of the file have made."""
+        self.objects += 1
+        if self.objects > self.limits.objects:
+            self.refuse("pickle-limit", f"more than {self.limits.objects} objects")
+
+    def make(self, value: Value) -> None:
+        """A container or an instance."""
+        self.count()
+        self.stack.append(value)
+
     def pop(self) -> Value:
         if not self.stack:
             self.refuse("pickle-stack", "the stack is empty where a value is needed")
@@ -213,6 +225,7 @@ class _Machine:
     # --- stack and memo --------------------------------------------------------
 
     def mark(self) -> None:
+        self.count()
         self.marks.append(self.stack)
         self.stack = []
 
@@ -232,6 +245,8 @@ class _Machine:
     def put(self, key: int) -> None:
         if not 0 <= key < self.limits.memo:
             self.refuse("pickle-memo", f"memo entry {key} is out of bounds")
+        if key not in self.memo:
+            self.count()
         self.memo[key] = self.top()
 
     def get(self, key: int) -> None:
@@ -251,7 +266,7 @@ class _Machine:
 
     def tuple_of(self, length: int) -> None:
         items = [self.pop() for _ in range(length)]
-        self.push(Tuple(tuple(reversed(items))))
+        self.make(Tuple(tuple(reversed(items))))
 
     def dict_of(self, items: list[Value]) -> list[tuple[Value, Value]]:
         if len(items) % 2:
@@ -330,7 +345,7 @@ class _Machine:
     def call(self, callable_: Value, args: Value, kwargs: Value = None) -> None:
         made = Call(callable_, args, kwargs, self.opcode, self.at)
         self.uses.called(made)
-        self.push(made)
+        self.make(made)
 
     def reduce(self) -> None:
         args, callable_ = self.pop(), self.pop()
@@ -407,13 +422,16 @@ def _acts() -> dict[int, Callable[[_Machine], None]]:
         b"q": lambda m: m.put(m.stream.unsigned(1)),
         b"r": lambda m: m.put(m.stream.unsigned(4)),
         b"\x94": lambda m: m.put(len(m.memo)),
-        b"t": lambda m: m.push(Tuple(tuple(m.pop_mark()))),
+        b"]": lambda m: m.make(List()),
+        b"}": lambda m: m.make(Dict()),
+        b"\x8f": lambda m: m.make(Set()),
+        b"t": lambda m: m.make(Tuple(tuple(m.pop_mark()))),
         b"\x85": lambda m: m.tuple_of(1),
         b"\x86": lambda m: m.tuple_of(2),
         b"\x87": lambda m: m.tuple_of(3),
-        b"l": lambda m: m.push(List(m.pop_mark())),
-        b"d": lambda m: m.push(Dict(m.dict_of(m.pop_mark()))),
-        b"\x91": lambda m: m.push(Set(m.pop_mark(), frozen=True)),
+        b"l": lambda m: m.make(List(m.pop_mark())),
+        b"d": lambda m: m.make(Dict(m.dict_of(m.pop_mark()))),
+        b"\x91": lambda m: m.make(Set(m.pop_mark(), frozen=True)),
         b"a": lambda m: m.extend([m.pop()]),
         b"e": lambda m: m.extend(m.pop_mark()),
         b"s": _Machine.setitem,

@@ -21,11 +21,14 @@ _IN_LINES = (string.ascii_letters + string.digits + "_.+-").encode()
 class Limits:
     """What one pickle may cost. Each stands far above what any honest file was seen to need.
 
-    ``opcodes`` and ``memo`` count entries, ``number`` and ``text`` are bytes: of one integer
-    or name, and of one text that is decoded (longer text stays in the file as a `Span`).
+    ``opcodes`` are counted, and as ``objects`` containers, calls, marks and memo entries, each of
+    which takes a hundred bytes of memory for as little as one of the file. ``memo`` is the highest
+    entry; ``number`` and ``text`` are bytes: of one integer or name, and of one text that is
+    decoded (longer text stays in the file as a `Span`).
     """
 
     opcodes: int = 20_000_000
+    objects: int = 20_000_000
     memo: int = 20_000_000
     number: int = 1024
     text: int = 1 << 16
@@ -76,6 +79,7 @@ class Stream:
         self._limits = limits
         self._base = start
         self._window = b""
+        self._next = WINDOW >> 4
         self._near = start
         """Up to this byte the window holds what may be taken without a further look."""
 
@@ -238,7 +242,7 @@ class Stream:
 
     def _refill(self, length: int) -> None:
         self._base = self.at
-        self._window = self._file.pread(
-            self.at, min(max(length, WINDOW), self._file.size - self.at)
-        )
+        size = max(length, self._next)
+        self._next = min(2 * self._next, WINDOW)
+        self._window = self._file.pread(self.at, min(size, self._file.size - self.at))
         self._set_near()

@@ -26,6 +26,7 @@ from credenza.artifact.pickles.values import (
     Span,
     Tuple,
     Value,
+    holds_objects,
     text,
 )
 
@@ -35,11 +36,16 @@ MOST_PERSISTENT: Final = 100_000
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Misuse:
-    """An operation that the list does not permit. ``of`` is the name that it misuses, if one."""
+    """An operation that the list does not permit.
+
+    ``of`` is the name that it misuses, if one. ``between`` says that it is only this: bytes of
+    joblib's stand between the opcodes, and pickle reads them as opcodes.
+    """
 
     what: str
     at: int
     of: Global | None
+    between: bool = False
 
 
 @final
@@ -118,7 +124,7 @@ class Uses:
     def _state_problem(self, target: Call, state: Value) -> str:
         made = self.made_of(target)
         entry = self.of(made)
-        if entry is None or _STATES[entry.states](state, self):
+        if entry is None or _STATES[entry.states](target, state, self):
             return ""
         return f"gives {made} another state than {entry.states}"
 
@@ -131,7 +137,9 @@ class Uses:
     def interleaved(self, wrapper: Call, *, ambiguous: bool) -> None:
         """An array stands in the stream, as joblib writes it."""
         if ambiguous:
-            self._misuse(wrapper, f"{wrapper.opcode} before bytes that pickle reads", wrapper.at)
+            what = f"{wrapper.opcode} before bytes that pickle reads"
+            of = wrapper.callable if isinstance(wrapper.callable, Global) else None
+            self.misuses.append(Misuse(what, wrapper.at, of, between=True))
 
     def filled(self, target: Value, opcode: str, at: int) -> None:
         if not isinstance(target, List):
@@ -177,6 +185,8 @@ class Uses:
         A call of a name that is not on the list has no problem of its own: the name is the problem.
         """
         if not isinstance(call.callable, Global):
+            if isinstance(call.callable, Call) and _is_zone(call.callable, call.args):
+                return ""
             return f"on {_described(call.callable)}, which is no name"
         entry = self.of(call.callable)
         if entry is None:
@@ -311,8 +321,42 @@ def _member(args: _Args, uses: Uses) -> bool:
     if len(args) != 2:
         return False
     entry, name = uses.of(args[0]), text(args[1])
+    if isinstance(args[0], Global) and str(args[0]) == _ZONE:
+        return name == "_unpickle" and entry is not None
     is_enum = entry is not None and entry.arguments == "an enumeration's value"
     return is_enum and name is not None and name.isidentifier() and not name.startswith("_")
+
+
+def _singleton(args: _Args, _: Uses) -> bool:
+    """``type(None)``, and those of the two other constants that pickle writes so."""
+    if len(args) != 1:
+        return False
+    constants = ("Ellipsis", "NotImplemented")
+    return args[0] is None or (_module(args[0]) in _BUILTINS and _name(args[0]) in constants)
+
+
+def _class_in_front(args: _Args, uses: Uses) -> bool:
+    """A listed class, and what its own reader makes of the rest."""
+    entry = uses.of(args[0]) if args else None
+    return entry is not None and entry.use is Use.CLASS
+
+
+def _by_name(args: _Args, uses: Uses) -> bool:
+    """The module and the name of a listed value, as text."""
+    module, name = (text(args[0]), text(args[1])) if len(args) == 2 else (None, None)
+    entry = uses.entry(module, name) if module and name else None
+    return entry is not None and entry.use is Use.VALUE
+
+
+def _is_zone(maker: Call, args: Value) -> bool:
+    """``getattr(ZoneInfo, "_unpickle")(key, from_cache)``, with a key that is no path."""
+    given = maker.arguments
+    made = maker.name in ("builtins.getattr", "__builtin__.getattr") and len(given) == 2
+    if not made or not isinstance(given[0], Global) or str(given[0]) != _ZONE:
+        return False
+    parts = args.items if isinstance(args, Tuple) else ()
+    key = text(parts[0]) if len(parts) == 2 else None
+    return key is not None and _ZONE_KEY.fullmatch(key) is not None
 
 
 def _held_torch(args: _Args, _: Uses) -> bool:
@@ -320,10 +364,16 @@ def _held_torch(args: _Args, _: Uses) -> bool:
     return len(args) == 1 and isinstance(args[0], Span)
 
 
+def _name(value: Value) -> str:
+    return value.name if isinstance(value, Global) else ""
+
+
 def _module(value: Value) -> str:
     return value.module if isinstance(value, Global) else ""
 
 
+_ZONE: Final = "zoneinfo.ZoneInfo"
+_ZONE_KEY: Final = re.compile(r"\w[\w+-]*(/\w[\w+-]*){0,3}", re.ASCII)
 _Args: TypeAlias = tuple[Value, ...]
 _MAKERS = ("copyreg._reconstructor", "copy_reg._reconstructor", "copyreg.__newobj__")
 _BUILTINS = ("builtins", "__builtin__")
@@ -344,6 +394,9 @@ _ARGUMENTS: dict[str, Callable[[_Args, Uses], bool]] = {
     "an enumeration's value": _literals,
     "a listed enumeration and a name": _member,
     "a constant that is looked at": _held_torch,
+    "a singleton": _singleton,
+    "a listed class first": _class_in_front,
+    "module and name of a listed value": _by_name,
 }
 ARGUMENT_WORDS = frozenset(_ARGUMENTS)
 
@@ -351,19 +404,37 @@ ARGUMENT_WORDS = frozenset(_ARGUMENTS)
 # --- what state it may be given ---------------------------------------------------------------
 
 
-def _any_state(_: Value, _uses: Uses) -> bool:
+def _any_state(_call: Call, _: Value, _uses: Uses) -> bool:
     return True
 
 
-def _plain_state(state: Value, _: Uses) -> bool:
+def _plain_state(_call: Call, state: Value, _: Uses) -> bool:
     """A dict of attributes, or nothing, as `object.__getstate__` gives it; and slots."""
     parts = state.items if isinstance(state, Tuple) else (state,)
     return len(parts) <= 2 and all(p is None or isinstance(p, Dict) for p in parts)
 
 
-def _plain_dict(state: Value, _: Uses) -> bool:
+def _plain_dict(_call: Call, state: Value, _: Uses) -> bool:
     """A dict whose keys are all written out."""
     return isinstance(state, Dict) and all(text(key) is not None for key, _ in state.pairs)
+
+
+_OBJECTS: Final = 0x01
+"""``NPY_ITEM_REFCOUNT`` of a dtype's flags."""
+
+
+def _dtype_state(call: Call, state: Value, _: Uses) -> bool:
+    """Numpy's own: flags that belie the code would make pointers of a file's bytes.
+
+    ``arraydescr_reduce`` in ``numpy/_core/src/multiarray/descriptor.c`` writes 8 or 9 parts.
+    """
+    code = text(call.arguments[0]) if call.arguments else None
+    parts = state.items if isinstance(state, Tuple) else ()
+    if code is None or not 8 <= len(parts) <= 9:
+        return False
+    flags = parts[7]
+    objects = code.lstrip("<>|=").startswith("O") or holds_objects(parts[:7])
+    return type(flags) is int and bool(flags & _OBJECTS) == objects
 
 
 _SCIPY = re.compile(r"\ndef _parse_args\(self, ((?:[^\W\d]\w*, )*) (loc=0(, scale=1)?)\):\n")
@@ -379,13 +450,13 @@ def _parse_args_stats(self, {shapes} {given}, moments='mv'):
 """
 
 
-def _distribution_state(state: Value, uses: Uses) -> bool:
+def _distribution_state(call: Call, state: Value, uses: Uses) -> bool:
     """``rv_generic.__setstate__`` runs the ``_parse_arg_template`` that it is given by `exec`.
 
     So that must be what SciPy itself makes of a list of names: ``parse_arg_template`` in
     ``scipy/stats/_distn_infrastructure.py``.
     """
-    if not isinstance(state, Dict) or not _plain_dict(state, uses):
+    if not isinstance(state, Dict) or not _plain_dict(call, state, uses):
         return False
     templates = [value for key, value in state.pairs if text(key) == "_parse_arg_template"]
     return all(_is_scipys(text(template)) for template in templates)
@@ -399,7 +470,7 @@ def _is_scipys(template: str | None) -> bool:
     return template == _SCIPY_TEMPLATE.format(shapes=start[1], given=start[2], passed=passed)
 
 
-def _partial_state(state: Value, uses: Uses) -> bool:
+def _partial_state(_call: Call, state: Value, uses: Uses) -> bool:
     """``function, args, keywords, attributes``; the function replaces the first one."""
     return (
         isinstance(state, Tuple)
@@ -410,10 +481,11 @@ def _partial_state(state: Value, uses: Uses) -> bool:
     )
 
 
-_STATES: dict[str, Callable[[Value, Uses], bool]] = {
+_STATES: dict[str, Callable[[Call, Value, Uses], bool]] = {
     "any": _any_state,
     "plain attributes": _plain_state,
     "a plain dict": _plain_dict,
+    "a dtype's own": _dtype_state,
     "scipy's own template": _distribution_state,
     "a listed function and its arguments": _partial_state,
 }
