@@ -50,13 +50,45 @@ ROOTS = {
     "torch": ("torch.nn", "torch.optim", "torch.ao.nn", "torch.ao.quantization"),
 }
 LEFT_OUT = tuple(
-    """
-    test conftest externals _build datasets._ fetch show_versions setup dask spark tracker callback
-    compat torch.nn.parallel torch.ao.quantization.fx pickle torch.ao.quantization.pt2e computation
-    interchange flex_attention stateless _native window libsvm linear_cross_entropy _highs _trlib
-    _shgo _dual_annealing _lib _unuran _trust _differentialevolution _minimize pipeline_utils _numba
-    plotting
-    """.split()
+    [
+        "test",
+        "conftest",
+        "externals",
+        "_build",
+        "datasets._",
+        "fetch",
+        "show_versions",
+        "setup",
+        "dask",
+        "spark",
+        "tracker",
+        "callback",
+        "compat",
+        "torch.nn.parallel",
+        "torch.ao.quantization.fx",
+        "pickle",
+        "torch.ao.quantization.pt2e",
+        "computation",
+        "interchange",
+        "flex_attention",
+        "stateless",
+        "_native",
+        "window",
+        "libsvm",
+        "linear_cross_entropy",
+        "_highs",
+        "_trlib",
+        "_shgo",
+        "_dual_annealing",
+        "_lib",
+        "_unuran",
+        "_trust",
+        "_differentialevolution",
+        "_minimize",
+        "pipeline_utils",
+        "_numba",
+        "plotting",
+    ]
 )
 """Modules that no model names, by a part of theirs."""
 READ = {

@@ -458,3 +458,8 @@ def _acts() -> dict[int, Callable[[_Machine], None]]:
 
 _STOP = ord(".")
 _ACTS = _acts()
+
+
+def is_opcode(byte: int) -> bool:
+    """True for the first byte of a pickle, of which there are 68."""
+    return byte in OPERANDS or byte in _ACTS or byte == _STOP

@@ -55,8 +55,9 @@ MOST_LONG: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A long constant: where its bytes stand in the file."""
+    """A long constant: where its bytes stand in the file, and how they are to be read."""
 
+    kind: Kind
     start: int
     length: int
 
@@ -143,7 +144,7 @@ class Stream:
         start = self.at
         content = self.take(length) if length <= KEPT else None
         self.at = start + length
-        self._note(start, length)
+        self._note(kind, start, length)
         return Span(kind, start, length, content)
 
     def text(self, length: int) -> str | Span:
@@ -153,7 +154,7 @@ class Stream:
         piece = self.take(length)
         start = self.at - length
         if length >= LONG:
-            self._note(start, length)
+            self._note(Kind.TEXT, start, length)
         return self.decode(piece, start)
 
     def decode(self, piece: bytes, start: int) -> str:
@@ -195,7 +196,7 @@ class Stream:
         return broken(rule, f"pickle: {what}", where)
 
     def _escaped(self, kind: Kind, start: int, length: int) -> Span:
-        self._note(start, length)
+        self._note(kind, start, length)
         if length > KEPT:
             return Span(kind, start, length, None)
         try:
@@ -204,9 +205,9 @@ class Stream:
             raise self.error("pickle-operand", "a string with a bad escape", start) from e
         return Span(kind, start, length, content)
 
-    def _note(self, start: int, length: int) -> None:
+    def _note(self, kind: Kind, start: int, length: int) -> None:
         if length >= LONG and len(self.constants) < MOST_LONG:
-            self.constants.append(Constant(start, length))
+            self.constants.append(Constant(kind, start, length))
 
     def _line(self) -> tuple[int, int]:
         """Start and length of the line at ``at``; moves behind its newline."""

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from credenza.artifact.interface import Signs
 from credenza.scan.interface import Rule
+from credenza.scan.later import LaterRule
 
 RULES: Final[tuple[Rule, ...]] = (
     # --- pickles, in every container -----------------------------------------
+    LaterRule("pickle", "pickles", "Pickles"),
+    LaterRule(
+        "npy objects", "npy", "NpyObjects", Signs(magics=(b"\x93NUMPY",), suffixes=(".npy",))
+    ),
     # --- graphs: Keras, TensorFlow, ONNX, TFLite ------------------------------
     # --- headers and texts: GGUF, safetensors, skops, flax, PMML, configs -----
     # --- code: Python, TorchScript, executables, names ------------------------
