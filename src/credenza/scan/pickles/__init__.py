@@ -1,7 +1,8 @@
 """What a pickle would look up and call, judged by lists of names.
 
 `PickleNames` is the list, `read` reads every pickle of a file by every way in which some loader
-would, `judged` says what of it speaks against the file, and `payloads` finds files in its constants.
+would, `judged` says what of it speaks against the file, and `payloads` finds the files in its
+constants.
 """
 
 from credenza.scan.pickles.judging import judged, plausible

@@ -61,7 +61,7 @@ def payloads(piece: Piece, constants: Iterable[Constant], names: Names) -> Itera
 
 def _file(piece: Piece, constant: Constant, names: Names) -> Bytes | None:
     """The file that a constant is; None where it is none."""
-    raw: Bytes | None = Slice(piece.content, constant.start, constant.start + constant.length)
+    raw: Bytes | None = Slice(piece.content, constant.start, constant.length)
     if constant.kind in (Kind.ESCAPED_STRING, Kind.ESCAPED_TEXT):
         raw = _unescaped(piece, constant)
     if raw is None:
@@ -142,10 +142,9 @@ def _begins_compressed(head: bytes) -> bool:
 _DECOMPRESSORS: Final[tuple[tuple[tuple[bytes, ...], Callable[[bytes], bytes]], ...]] = (
     ((b"\x1f\x8b\x08",), lambda head: zlib.decompressobj(31).decompress(head, 64)),
     ((b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"), lambda head: _inflated(head)),
-    ((b"BZh",), lambda head: bz2.BZ2Decompressor().decompress(head, 64) or head[4:10] == _BLOCK),
+    ((b"BZh",), lambda head: bz2.BZ2Decompressor().decompress(head, 64) or head[4:10]),
     ((b"\xfd7zXZ\0",), lambda head: lzma.LZMADecompressor().decompress(head, 64) or b"."),
 )
-_BLOCK: Final = b"1AY&SY"
 
 
 def _inflated(head: bytes) -> bytes:

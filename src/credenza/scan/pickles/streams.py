@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +18,7 @@ from credenza.artifact.pickles import (
     interpret,
 )
 from credenza.artifact.torch_legacy import MAGIC, PROTOCOL, TorchLegacy
+from credenza.scan.pickles.judging import plausible
 
 OPCODES: Final = 5_000_000
 """Opcodes of one file: some seconds, and what a vocabulary of a million words takes."""
@@ -108,18 +109,14 @@ def _begins(file: Bytes, at: int) -> bool:
 def _other_readings(file: Bytes, at: int, found: Reading, most: Limits) -> None:
     """What the two other loaders of CPython see of a pickle whose frames do not fit."""
     for frames in (Frames.THROUGH, Frames.SKIP):
-        try:
+        with contextlib.suppress(BrokenPickleError):
             interpret(file, at, most, joblib=True, uses=found.uses, frames=frames)
-        except BrokenPickleError:
-            continue
 
 
 def _without_joblib(file: Bytes, at: int, found: Reading, most: Limits) -> None:
     """What pickle sees where joblib reads an array's bytes: opcodes, which soon break off."""
-    try:
+    with contextlib.suppress(BrokenPickleError):
         interpret(file, at, most, uses=found.uses)
-    except BrokenPickleError:
-        return
 
 
 # --- torch's stacked format ------------------------------------------------------------------
@@ -175,16 +172,7 @@ def _hidden(file: Bytes, at: int, names: Names) -> list[int]:
 
 def _names_something(file: Bytes, at: int, names: Names) -> bool:
     """True for a pickle that calls a name that is not allowed, before it breaks or stops."""
-    from credenza.scan.pickles.judging import plausible
-
     uses = Uses(names)
-    for _ in _trial(file, at, uses):
-        pass
+    with contextlib.suppress(BrokenPickleError):
+        interpret(file, at, _TRIAL, uses=uses)
     return any(plausible(g) for g in uses.first_calls)
-
-
-def _trial(file: Bytes, at: int, uses: Uses) -> Iterator[Pickle]:
-    try:
-        yield interpret(file, at, _TRIAL, uses=uses)
-    except BrokenPickleError:
-        return

@@ -34,7 +34,7 @@ class NpyObjects:
             yield from _bad_header(piece, e)
             return
         if holds_objects(header.descr):
-            rest = Slice(piece.content, header.stop, piece.size)
+            rest = Slice(piece.content, header.stop, piece.size - header.stop)
             yield piece.member("objects", rest, said=Said.PICKLE)
 
 
@@ -62,4 +62,4 @@ def _bad_header(piece: Piece, error: MalformedError) -> Iterator[Seen]:
         )
     stop = start + length
     if stop < piece.size:
-        yield piece.member("behind the header", Slice(piece.content, stop, piece.size))
+        yield piece.member("behind the header", Slice(piece.content, stop, piece.size - stop))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
@@ -46,7 +45,7 @@ class Pickles:
         names = PickleNames(self.allowed)
         found = read(piece, names)
         yield from judged(found.uses, strictly=_is_said(piece))
-        yield from _unread(piece, found)
+        yield from _unread(found)
         yield from _behind(piece, found)
         yield from payloads(piece, found.uses.constants, names)
 
@@ -88,7 +87,7 @@ def _speaks(uses: Uses, *, magic: bool) -> bool:
     return any(n in uses.first_calls or dangerous(n.module, n.name) for n in named)
 
 
-def _unread(piece: Piece, found: Reading) -> Iterator[Finding | Unread]:
+def _unread(found: Reading) -> Iterator[Finding | Unread]:
     """Where it breaks off; a finding where loaders then read different pickles."""
     error = found.error
     if error is None:
@@ -101,16 +100,15 @@ def _unread(piece: Piece, found: Reading) -> Iterator[Finding | Unread]:
 def _behind(piece: Piece, found: Reading) -> Iterator[Seen]:
     """Bytes behind the pickles, and the pickles that are hidden in those."""
     for at in found.hidden:
-        said = Slice(piece.content, at, piece.size)
+        said = Slice(piece.content, at, piece.size - at)
         yield piece.member(f"bytes at {at}", said, said=Said.DATA)
     at_ = found.trailing
     if at_ is None:
         return
-    rest = Slice(piece.content, at_, piece.size)
-    with contextlib.suppress(IndexError):
-        if rest.pread(0, min(len(NPY), rest.size)) == NPY:  # numpy writes files of both
-            yield piece.member(f"bytes at {at_}", rest)
-            return
+    rest = Slice(piece.content, at_, piece.size - at_)
+    if rest.pread(0, min(len(NPY), rest.size)) == NPY:  # people write files of both
+        yield piece.member(f"bytes at {at_}", rest)
+        return
     what = "bytes follow the last pickle, which no unpickler reads"
     where = Where(start=at_, stop=piece.size)
     yield Finding(rule="artifact.pickle-trailing", severity=Severity.MEDIUM, what=what, where=where)
