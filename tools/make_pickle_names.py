@@ -106,13 +106,8 @@ READ = {
     "__del__": (),
 }
 NEVER_BASES = (BaseException, io.IOBase, threading.Thread, types.ModuleType, type)
-FUNCTIONS = (
-    "sklearn.metrics",
-    "sklearn.feature_selection",
-    "sklearn.preprocessing",
-    "sklearn.utils",
-)
-"""Where lower-case functions are parameters of estimators: as values, never to be called."""
+FUNCTIONS = ("sklearn.", "torch.nn.functional")
+"""Where functions are parameters of estimators and layers: as values, never to be called."""
 BASES = ("Module", "nn.Module", "object", "torch.nn.Module", "Sequential", "nn.Sequential", "ABC")
 ENUMS = ("Enum", "ExplicitEnum", "IntEnum", "StrEnum")
 HOOKS = {"__setstate__", "__del__", "__new__", "__setattr__", "__reduce__", "__reduce_ex__"}
@@ -170,10 +165,9 @@ def _is_value(module: types.ModuleType, thing: object, name: str) -> bool:
     """True for a function that only computes and is a parameter of estimators or layers."""
     if type(thing).__name__ == "ufunc":
         return module.__name__ == "scipy.special._ufuncs"
-    if not isinstance(thing, types.FunctionType) or name.startswith("_"):
+    if not isinstance(thing, types.FunctionType) or not module.__name__.startswith(FUNCTIONS):
         return False
-    known = module.__name__.startswith(FUNCTIONS) or module.__name__ == "torch.nn.functional"
-    return known and thing.__module__ == module.__name__ and thing.__qualname__ == name
+    return thing.__module__ == module.__name__ and thing.__qualname__ == name
 
 
 def _use(class_: type) -> str:

@@ -56,6 +56,7 @@ class Uses:
     ``first_calls`` the first call of each that is not on the list, ``misuses`` what the list does
     not permit. ``calls`` and ``opcodes`` are counted; ``constants`` are the long ones, and
     ``persistent`` the objects that a loader is asked for, the first `MOST_PERSISTENT` of them.
+    ``handed`` are constants that a listed function takes for a file, which must be looked at.
     """
 
     def __init__(self, names: Names = TENSORS) -> None:
@@ -67,6 +68,7 @@ class Uses:
         self.opcodes = 0
         self.constants: list[Constant] = []
         self.persistent: list[Persistent] = []
+        self.handed: list[Value] = []
         self.entry = functools.cache(names.entry)
 
     def programs(self) -> tuple[Program, ...]:
@@ -102,6 +104,8 @@ class Uses:
         """REDUCE, NEWOBJ, NEWOBJ_EX, INST or OBJ."""
         self.calls += 1
         name = call.callable
+        if isinstance(name, Persistent):
+            call.callable = name = _class_of(name)
         if isinstance(name, Global) and self.entry(name.module, name.name) is None:
             self.first_calls.setdefault(name, call)
             return
@@ -209,6 +213,14 @@ def _has_pairs(kwargs: Value) -> bool:
     return not isinstance(kwargs, Dict) or bool(kwargs.pairs)
 
 
+def _class_of(persistent: Persistent) -> Value:
+    """The class that torch's stacked format keeps with its source: ``('module', class, …)``."""
+    parts = persistent.id.items if isinstance(persistent.id, Tuple) else ()
+    if len(parts) == 4 and text(parts[0]) == "module" and isinstance(parts[1], Global):
+        return parts[1]
+    return persistent
+
+
 def _described(value: Value) -> str:
     match value:
         case Global():
@@ -223,6 +235,9 @@ def _described(value: Value) -> str:
             return f"a {type(value).__name__}".lower()
 
 
+_HARMLESS: Final = frozenset({"__doc__", "__name__", "__qualname__"})
+
+
 def _sets_dunder(state: Value) -> bool:
     """True where a state's keys would reach the object's machinery, as ``__class__`` does.
 
@@ -230,7 +245,11 @@ def _sets_dunder(state: Value) -> bool:
     """
     parts = state.items if isinstance(state, Tuple) else (state,)
     keys = [key for part in parts if isinstance(part, Dict | Call) for key, _ in part.pairs]
-    return any((text(k) or "").startswith("__") or isinstance(k, Call | Global) for k in keys)
+    return any(
+        isinstance(key, Call | Global)
+        or ((text(key) or "").startswith("__") and text(key) not in _HARMLESS)
+        for key in keys
+    )
 
 
 # --- what arguments a name on the list takes, by the words that the list uses -----------------
@@ -264,17 +283,59 @@ def _byte_content(args: _Args, uses: Uses) -> bool:
     return (encoded or isinstance(first, str | Span)) and _literals(args[1:], uses)
 
 
-def _array_class(args: _Args, _: Uses) -> bool:
-    return len(args) == 3 and isinstance(args[0], Global) and str(args[0]) == "numpy.ndarray"
+def _array_class(args: _Args, uses: Uses) -> bool:
+    return len(args) == 3 and _is_array(args[0], uses)
+
+
+def _is_array(value: Value, uses: Uses) -> bool:
+    return uses.of(value) is not None and str(value) in _ARRAYS
+
+
+def _array_values(args: _Args, uses: Uses) -> bool:
+    """Classes of arrays, sizes and bytes."""
+    return all(
+        _is_literal(a)
+        or _is_array(a, uses)
+        or (isinstance(a, Call) and a.name == "_codecs.encode")
+        or (isinstance(a, Tuple) and _literals(a.items, uses))
+        for a in args
+    )
+
+
+def _element_type(args: _Args, uses: Uses) -> bool:
+    """The code of a dtype, or the class of a record, and two switches."""
+    record = isinstance(args[0], Global) and args[0].name == "record" if args else False
+    return (record and uses.of(args[0]) is not None and _literals(args[1:], uses)) or _literals(
+        args, uses
+    )
+
+
+def _bit_generator(args: _Args, uses: Uses) -> bool:
+    """Its name, its class or itself, and the function of numpy's that finds it by these."""
+    for arg in args:
+        maker = arg.callable if isinstance(arg, Call) else arg
+        if isinstance(maker, Global) and maker.name in _MAKERS_OF_GENERATORS:
+            maker = maker if uses.of(maker) is not None else None
+        entry = uses.of(maker)
+        known = entry is not None and _module(maker).startswith("numpy.random")
+        is_class = entry is not None and entry.use is Use.CLASS
+        if not _is_literal(arg) and not (
+            known and (is_class or _name(maker) in _MAKERS_OF_GENERATORS)
+        ):
+            return False
+    return True
 
 
 def _plain_class(args: _Args, uses: Uses) -> bool:
-    """A listed class, ``object``, and nothing to start from."""
-    if len(args) != 3 or args[2] is not None:
+    """A class, ``object`` or the built-in type that it is one of, and what that starts from."""
+    if len(args) != 3 or not isinstance(args[0], Global):
         return False
     entry, base = uses.of(args[0]), args[1]
-    is_object = isinstance(base, Global) and base.name == "object"
-    return entry is not None and entry.use is Use.CLASS and is_object and uses.of(base) is not None
+    if entry is not None and entry.use is not Use.CLASS:
+        return False
+    is_object = _name(base) == "object" and args[2] is None
+    is_builtin = _module(base) in _BUILTINS and _name(base) in _BASES
+    return (is_object or is_builtin) and uses.of(base) is not None
 
 
 def _class_first(args: _Args, uses: Uses) -> bool:
@@ -294,7 +355,8 @@ def _classes(args: _Args, uses: Uses) -> bool:
 def _factory(args: _Args, uses: Uses) -> bool:
     """None or a built-in type, which a `defaultdict` calls for a missing key."""
     first = args[0] if args else None
-    return first is None or (uses.of(first) is not None and _module(first) in _BUILTINS)
+    known = _module(first) in (*_BUILTINS, "collections") and _name(first) in _FACTORIES
+    return first is None or (known and uses.of(first) is not None)
 
 
 def _rebuilt(args: _Args, uses: Uses) -> bool:
@@ -304,6 +366,16 @@ def _rebuilt(args: _Args, uses: Uses) -> bool:
     inner = Call(args[0], args[2], None, "REDUCE", args[0].at)
     nested = args[0].name == "_rebuild_from_type_v2"
     return not nested and not uses.call_problem(inner) and not _sets_dunder(args[3])
+
+
+def _dill_array(args: _Args, uses: Uses) -> bool:
+    """``func, args, state, attributes``: dill calls ``func(*args)``, and sets state and attributes."""
+    if len(args) != 4 or _name(args[0]) != "_reconstruct":
+        return False
+    inner = Call(args[0], args[1], None, "REDUCE", 0)
+    return (
+        uses.of(args[0]) is not None and not uses.call_problem(inner) and not _sets_dunder(args[3])
+    )
 
 
 def _stated(args: _Args, _: Uses) -> bool:
@@ -359,9 +431,14 @@ def _is_zone(maker: Call, args: Value) -> bool:
     return key is not None and _ZONE_KEY.fullmatch(key) is not None
 
 
-def _held_torch(args: _Args, _: Uses) -> bool:
-    """One constant, which whoever lists the name so must look at as a file of torch's."""
-    return len(args) == 1 and isinstance(args[0], Span)
+def _handed(args: _Args, uses: Uses) -> bool:
+    """One constant, which whoever lists the name so must look at as a file."""
+    if len(args) != 1:
+        return False
+    encoded = isinstance(args[0], Call) and args[0].name == "_codecs.encode"
+    value = args[0].arguments[0] if encoded and isinstance(args[0], Call) else args[0]
+    uses.handed.append(value)
+    return isinstance(value, Span | str)
 
 
 def _name(value: Value) -> str:
@@ -375,6 +452,20 @@ def _module(value: Value) -> str:
 _ZONE: Final = "zoneinfo.ZoneInfo"
 _ZONE_KEY: Final = re.compile(r"\w[\w+-]*(/\w[\w+-]*){0,3}", re.ASCII)
 _Args: TypeAlias = tuple[Value, ...]
+_ARRAYS: Final = frozenset(
+    f"{module}.{name}"
+    for module in (
+        "numpy",
+        "numpy.rec",
+        "numpy.matrixlib.defmatrix",
+        "numpy.core.records",
+        "numpy.ma",
+    )
+    for name in ("ndarray", "matrix", "recarray", "MaskedArray")
+) | {"numpy.ma.core.MaskedArray"}
+_MAKERS_OF_GENERATORS: Final = ("__bit_generator_ctor",)
+_BASES: Final = frozenset({"dict", "list", "tuple", "set", "frozenset", "int", "float", "str"})
+_FACTORIES: Final = _BASES | {"bool", "object", "OrderedDict", "Counter", "deque", "bytes"}
 _MAKERS = ("copyreg._reconstructor", "copy_reg._reconstructor", "copyreg.__newobj__")
 _BUILTINS = ("builtins", "__builtin__")
 _ARGUMENTS: dict[str, Callable[[_Args, Uses], bool]] = {
@@ -384,16 +475,20 @@ _ARGUMENTS: dict[str, Callable[[_Args, Uses], bool]] = {
     "text and a codec": _codec,
     "bytes": _byte_content,
     "ndarray": _array_class,
+    "array classes and plain values": _array_values,
+    "an element type": _element_type,
+    "a bit generator": _bit_generator,
     "a listed class": _plain_class,
     "a listed class and its arguments": _class_first,
     "listed names and literals": _classes,
     "a built-in type": _factory,
     "a listed rebuild": _rebuilt,
     "a plain state": _stated,
+    "numpy's own function": _dill_array,
     "a listed function": _partial,
     "an enumeration's value": _literals,
     "a listed enumeration and a name": _member,
-    "a constant that is looked at": _held_torch,
+    "a constant that is looked at": _handed,
     "a singleton": _singleton,
     "a listed class first": _class_in_front,
     "module and name of a listed value": _by_name,
@@ -428,7 +523,8 @@ def _dtype_state(call: Call, state: Value, _: Uses) -> bool:
 
     ``arraydescr_reduce`` in ``numpy/_core/src/multiarray/descriptor.c`` writes 8 or 9 parts.
     """
-    code = text(call.arguments[0]) if call.arguments else None
+    first = call.arguments[0] if call.arguments else None
+    code = "V" if isinstance(first, Global) else text(first)
     parts = state.items if isinstance(state, Tuple) else ()
     if code is None or not 8 <= len(parts) <= 9:
         return False

@@ -36,6 +36,13 @@ def judged(uses: Uses, *, strictly: bool = True) -> Iterator[Finding]:
     yield from _persistent(uses)
 
 
+def dangers(uses: Uses) -> Iterator[Finding]:
+    """Only the names that are known to run code: of a reading that goes astray in honest files."""
+    for name in uses.looked_up:
+        if dangerous(name.module, name.name) and uses.entry(name.module, name.name) is None:
+            yield _name_finding(name, "pickle global", uses)
+
+
 def _named(uses: Uses, *, strictly: bool) -> Iterator[Finding]:
     seen: set[str] = set()
     for name, kind in uses.looked_up.items():

@@ -47,6 +47,11 @@ _COLLECTED: Final = {
 }
 """What a class or function may be used for, by how the script has classed it."""
 
+_TORCHSCRIPT: Final = Allowed(
+    use=Use.CLASS,
+    reason="A class of a TorchScript archive, whose code lies beside the pickle; no module has it.",
+    state=True,
+)
 _BY_USER: Final = Allowed(
     use=Use.CLASS, reason="Allowed by its owner.", state=True, items=True, pairs=True
 )
@@ -126,6 +131,8 @@ def _entry(module: str, name: str) -> Allowed | None:
     by_hand = data.by_hand.get((module, name))
     if by_hand is not None:
         return by_hand
+    if module.startswith("__torch__."):
+        return _TORCHSCRIPT
     module = _moved(module)
     for use, modules in data.uses.items():
         if name in modules.get(module, ()):
@@ -136,12 +143,13 @@ def _entry(module: str, name: str) -> Allowed | None:
 def _moved(module: str) -> str:
     """Where a module of scikit-learn or SciPy is now that had a public name before.
 
-    ``sklearn.linear_model.logistic`` became ``sklearn.linear_model._logistic`` in 0.22, and
-    ``scipy.stats._continuous_distns`` always was. Classes kept their names.
+    ``sklearn.linear_model.logistic`` became ``sklearn.linear_model._logistic`` in 0.22,
+    ``scipy.interpolate.interpolate`` became ``scipy.interpolate._interpolate`` in 1.8. Classes kept
+    their names.
     """
     if not module.startswith(("sklearn.", "scipy.")):
         return module
-    if module in _data().uses["stateful"] or module in _data().uses["plain"]:
+    if any(module in modules for modules in _data().uses.values()):
         return module
     renamed = _RENAMED.get(module)
     if renamed:
@@ -186,5 +194,4 @@ _RENAMED: Final = {
     "sklearn.gaussian_process.gpr": "sklearn.gaussian_process._gpr",
     "sklearn.gaussian_process.gpc": "sklearn.gaussian_process._gpc",
     "sklearn.metrics.scorer": "sklearn.metrics._scorer",
-    "sklearn.utils.deprecation": "sklearn.utils.deprecation",
 }

@@ -15,7 +15,7 @@ import contextlib
 import lzma
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from credenza.artifact.interface import Bytes, Held
@@ -27,10 +27,12 @@ from credenza.artifact.pickles import (
     Names,
     Span,
     Uses,
+    Value,
     interpret,
 )
 from credenza.artifact.zips import Slice
 from credenza.errors import InputError
+from credenza.findings import Unread, Where
 from credenza.scan.interface import Piece, Said
 from credenza.scan.pickles.judging import plausible
 
@@ -47,16 +49,40 @@ _HEX: Final = re.compile(rb"([0-9A-Fa-f]{2}){32,}")
 _OPENERS: Final = frozenset(b"\x80c(}]iSVXUBCT\x8c\x8e\x95")
 
 
-def payloads(piece: Piece, constants: Iterable[Constant], names: Names) -> Iterator[Piece]:
-    """The files among the constants of ``piece``, each named by where it stands."""
+def payloads(piece: Piece, uses: Uses, names: Names) -> Iterator[Piece | Unread]:
+    """The files among the constants of ``piece``, each named by where it stands.
+
+    Those that a listed function takes for a file are all there, and said to be pickles.
+    """
+    handed = {v.start for v in uses.handed if isinstance(v, Span)}
+    for value in uses.handed:
+        yield _handed(piece, value)
     found = 0
-    for number, constant in enumerate(dict.fromkeys(constants)):
+    for number, constant in enumerate(dict.fromkeys(uses.constants)):
         if number >= MOST_TRIED or found >= MOST:
             return
+        if constant.start in handed:
+            continue
         inner = _file(piece, constant, names)
         if inner is not None:
             found += 1
             yield piece.member(f"bytes at {constant.start}", inner, said=Said.DATA)
+
+
+def _handed(piece: Piece, value: Value) -> Piece | Unread:
+    """A constant as the file that a function takes it for; it may be text in Latin-1."""
+    if isinstance(value, str):
+        with contextlib.suppress(UnicodeError):
+            data = Held(piece.path, value.encode("latin-1"))
+            return piece.member("bytes in a text", data, said=Said.PICKLE)
+    elif isinstance(value, Span) and value.kind in (Kind.BYTES, Kind.BYTEARRAY, Kind.STRING):
+        inner = Slice(piece.content, value.start, value.length)
+        return piece.member(f"bytes at {value.start}", inner, said=Said.PICKLE)
+    elif isinstance(value, Span) and value.length <= _HELD:
+        with contextlib.suppress(ValueError, InputError):
+            data = Held(piece.path, value.read(piece.content).decode().encode("latin-1"))
+            return piece.member(f"bytes at {value.start}", data, said=Said.PICKLE)
+    return Unread(where=Where(), why="a constant that is loaded as a file is no bytes, or too long")
 
 
 def _file(piece: Piece, constant: Constant, names: Names) -> Bytes | None:

@@ -38,13 +38,15 @@ _CHUNK: Final = 1 << 20
 class Reading:
     """What one file of pickles holds.
 
-    ``uses`` has seen all that any loader would read; ``pickles`` are those that were read to their
+    ``uses`` has seen all that the file's own loaders would read, ``by_pickle`` what pickle would in
+    the place of joblib, where these differ; ``pickles`` are those that were read to their
     STOP. ``error`` is where the first that was not breaks, and ``two_ways`` is true where loaders
     read it differently. Bytes from ``trailing`` on are no pickle; None where there are none.
     ``hidden`` are the places of further pickles in them that name something.
     """
 
     uses: Uses
+    by_pickle: Uses
     pickles: int = 0
     error: BrokenPickleError | None = None
     two_ways: bool = False
@@ -60,7 +62,7 @@ def limits(size: int) -> Limits:
 
 def read(file: Bytes, names: Names, most: Limits | None = None) -> Reading:
     """Every pickle in ``file``, one behind the other, each with a memo of its own."""
-    found = Reading(Uses(names))
+    found = Reading(Uses(names), Uses(names))
     most = most or limits(file.size)
     at, values = 0, list[Pickle]()
     while at < file.size:
@@ -116,7 +118,7 @@ def _other_readings(file: Bytes, at: int, found: Reading, most: Limits) -> None:
 def _without_joblib(file: Bytes, at: int, found: Reading, most: Limits) -> None:
     """What pickle sees where joblib reads an array's bytes: opcodes, which soon break off."""
     with contextlib.suppress(BrokenPickleError):
-        interpret(file, at, most, uses=found.uses)
+        interpret(file, at, most, uses=found.by_pickle)
 
 
 # --- torch's stacked format ------------------------------------------------------------------

@@ -11,9 +11,7 @@ from credenza.scan.later import LaterRule
 RULES: Final[tuple[Rule, ...]] = (
     # --- pickles, in every container -----------------------------------------
     LaterRule("pickle", "pickles", "Pickles"),
-    LaterRule(
-        "npy objects", "npy", "NpyObjects", Signs(magics=(b"\x93NUMPY",), suffixes=(".npy",))
-    ),
+    LaterRule("npy", "npy", "NpyObjects", Signs(magics=(b"\x93NUMPY",))),
     # --- graphs: Keras, TensorFlow, ONNX, TFLite ------------------------------
     # --- headers and texts: GGUF, safetensors, skops, flax, PMML, configs -----
     # --- code: Python, TorchScript, executables, names ------------------------

@@ -12,7 +12,7 @@ from credenza.artifact.pickles.machine import is_opcode
 from credenza.artifact.zips import Slice, is_zip
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Said, Seen
-from credenza.scan.pickles import PickleNames, Reading, judged, payloads, plausible, read
+from credenza.scan.pickles import PickleNames, Reading, dangers, judged, payloads, plausible, read
 from credenza.scan.pickles.names import dangerous
 
 SUFFIXES: Final = (".pkl", ".pickle", ".p", ".pck", ".pcl", ".pk", ".joblib", ".jbl", ".dill")
@@ -45,9 +45,10 @@ class Pickles:
         names = PickleNames(self.allowed)
         found = read(piece, names)
         yield from judged(found.uses, strictly=_is_said(piece))
+        yield from dangers(found.by_pickle)
         yield from _unread(found)
         yield from _behind(piece, found)
-        yield from payloads(piece, found.uses.constants, names)
+        yield from payloads(piece, found.uses, names)
 
     def _is_one(self, piece: Piece, head: bytes) -> bool:
         """True for bytes of which nothing but they themselves say that they are a pickle."""
