@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickletools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from credenza.artifact.interface import Bytes
@@ -35,6 +35,9 @@ from credenza.artifact.pickles.values import (
 from credenza.findings import Where
 
 HIGHEST_PROTOCOL = 5
+_FEW = 4
+_NAME = 16
+"""What some opcodes cost, counted in those that push a number."""
 _NAMES = {op.code.encode("latin-1")[0]: op.name for op in pickletools.opcodes}
 
 
@@ -69,7 +72,8 @@ def interpret(
     """What the pickle at byte ``start`` would build. Nothing of it is run.
 
     With ``joblib`` it may have arrays between its opcodes, as `interleaved` says. ``uses`` holds
-    the list of names that it is judged by, and has seen all that was read, whatever is raised.
+    the list of names that it is judged by, and has seen all that was read, whatever is raised;
+    what comes back has no programs then, which are there.
     ``frames`` says how an operand is read that crosses the end of its frame.
 
     Raises `BrokenPickleError`, which holds the programs found up to there, for a stream that
@@ -77,8 +81,14 @@ def interpret(
     an opcode across a frame's end, text that is not UTF-8, or a limit passed.
     """
     stream = Stream(file, start, limits or Limits(), frames)
-    uses = Uses() if uses is None else uses
-    return _Machine(file, stream, limits or Limits(), uses, joblib=joblib).run()
+    machine = _Machine(file, stream, limits or Limits(), uses or Uses(), joblib=joblib)
+    if uses is not None:
+        return machine.run()
+    try:
+        found = machine.run()
+    except BrokenPickleError as e:
+        raise BrokenPickleError(e.finding, machine.uses.programs(), machine.uses.calls) from e
+    return replace(found, programs=machine.uses.programs())
 
 
 class _Machine:
@@ -113,13 +123,11 @@ class _Machine:
             strict = self.stream.frames is Frames.REFUSE
             if strict and self.stream.frame_stop not in (None, self.stream.at):
                 self.refuse("pickle-frame", "the frame goes on behind STOP")
-        except BrokenPickleError as e:
-            raise BrokenPickleError(e.finding, self.uses.programs(), self.uses.calls) from e
         finally:
             self.uses.read_through(self.opcodes, self.stream.constants)
         return Pickle(
             value=value,
-            programs=self.uses.programs(),
+            programs=(),
             calls=self.uses.calls,
             start=self.start,
             stop=self.stream.at,
@@ -166,6 +174,12 @@ class _Machine:
         if self.objects > self.limits.objects:
             self.refuse("pickle-limit", f"more than {self.limits.objects} objects")
 
+    def weigh(self, weight: int) -> None:
+        """An opcode that costs as much as so many others, in time and in memory."""
+        self.opcodes += weight
+        self.objects += weight
+        self.count()
+
     def make(self, value: Value) -> None:
         """A container or an instance."""
         self.count()
@@ -199,6 +213,7 @@ class _Machine:
 
     def frame(self) -> None:
         """A frame past the file's end is read on by Python's unpickler, and refused by C's."""
+        self.opcodes += _FEW
         stream = self.stream
         length = stream.unsigned(8)
         stop = stream.at + length
@@ -306,6 +321,7 @@ class _Machine:
 
     def named(self, module: str, name: str) -> Global:
         """A name that the loader would look up."""
+        self.weigh(_NAME)
         found = Global(module, name, self.at)
         self.uses.look_up(found)
         return found
@@ -338,11 +354,13 @@ class _Machine:
         code = self.stream.signed(length) if length == 4 else self.stream.unsigned(length)
         if code <= 0:
             self.refuse("pickle-operand", f"extension code {code}")
+        self.weigh(_NAME)
         found = Global("copyreg", f"extension({code})", self.at)
         self.uses.look_up(found, kind="pickle extension")
         self.push(found)
 
     def call(self, callable_: Value, args: Value, kwargs: Value = None) -> None:
+        self.opcodes += _FEW
         made = Call(callable_, args, kwargs, self.opcode, self.at)
         self.uses.called(made)
         self.make(made)
@@ -366,6 +384,7 @@ class _Machine:
         self.call(items[0], Tuple(tuple(items[1:])))
 
     def build(self) -> None:
+        self.opcodes += 2 * _FEW
         state, target = self.pop(), self.top()
         self.uses.built(target, state, self.at)
         if isinstance(target, Call):
@@ -398,6 +417,7 @@ class _Machine:
         self.persist(line.decode("ascii"))
 
     def persist(self, id_: Value) -> None:
+        self.weigh(_FEW)
         found = Persistent(id_, self.at)
         self.uses.persisted(found)
         self.push(found)

@@ -21,10 +21,10 @@ _IN_LINES = (string.ascii_letters + string.digits + "_.+-").encode()
 class Limits:
     """What one pickle may cost. Each stands far above what any honest file was seen to need.
 
-    ``opcodes`` are counted, and as ``objects`` containers, calls, marks and memo entries, each of
-    which takes a hundred bytes of memory for as little as one of the file. ``memo`` is the highest
-    entry; ``number`` and ``text`` are bytes: of one integer or name, and of one text that is
-    decoded (longer text stays in the file as a `Span`).
+    ``opcodes`` are counted, those that cost more as several, and as ``objects`` containers, calls,
+    marks and memo entries, each of which takes a hundred bytes of memory for as little as one of the
+    file. ``memo`` is the highest entry; ``number`` and ``text`` are bytes: of one integer or name,
+    and of one text that is decoded (longer text stays in the file as a `Span`).
     """
 
     opcodes: int = 20_000_000
@@ -48,7 +48,7 @@ class Frames(enum.Enum):
     SKIP = "skip"
 
 
-LONG: Final = 32
+LONG: Final = 16
 """Constants of at least this many bytes are noted: a shorter one hides no payload."""
 MOST_LONG: Final = 100_000
 

@@ -31,6 +31,7 @@ from credenza.artifact.pickles.values import (
 )
 
 MOST_PERSISTENT: Final = 100_000
+MOST_MISUSES: Final = 10_000
 
 
 @final
@@ -143,7 +144,8 @@ class Uses:
         if ambiguous:
             what = f"{wrapper.opcode} before bytes that pickle reads"
             of = wrapper.callable if isinstance(wrapper.callable, Global) else None
-            self.misuses.append(Misuse(what, wrapper.at, of, between=True))
+            if len(self.misuses) < MOST_MISUSES:
+                self.misuses.append(Misuse(what, wrapper.at, of, between=True))
 
     def filled(self, target: Value, opcode: str, at: int) -> None:
         if not isinstance(target, List):
@@ -177,7 +179,9 @@ class Uses:
     def _misuse(self, target: Value, what: str, at: int) -> None:
         if isinstance(target, Call):
             target = target.callable
-        self.misuses.append(Misuse(what, at, target if isinstance(target, Global) else None))
+        if len(self.misuses) < MOST_MISUSES:
+            of = target if isinstance(target, Global) else None
+            self.misuses.append(Misuse(what, at, of))
 
     def of(self, value: Value) -> Allowed | None:
         """The entry of a value that is a name on the list."""
@@ -369,7 +373,7 @@ def _rebuilt(args: _Args, uses: Uses) -> bool:
 
 
 def _dill_array(args: _Args, uses: Uses) -> bool:
-    """``func, args, state, attributes``: dill calls ``func(*args)``, and sets state and attributes."""
+    """``func, args, state, attributes``: dill calls ``func(*args)``, and sets the other two."""
     if len(args) != 4 or _name(args[0]) != "_reconstruct":
         return False
     inner = Call(args[0], args[1], None, "REDUCE", 0)

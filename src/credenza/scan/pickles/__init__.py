@@ -5,9 +5,9 @@ would, `judged` says what of it speaks against the file, and `payloads` finds th
 constants.
 """
 
-from credenza.scan.pickles.judging import dangers, judged, plausible
+from credenza.scan.pickles.judging import dangers, judged, plausible, spoken
 from credenza.scan.pickles.names import PickleNames
 from credenza.scan.pickles.nested import payloads
 from credenza.scan.pickles.streams import Reading, read
 
-__all__ = ["PickleNames", "Reading", "dangers", "judged", "payloads", "plausible", "read"]
+__all__ = ["PickleNames", "Reading", "dangers", "judged", "payloads", "plausible", "read", "spoken"]

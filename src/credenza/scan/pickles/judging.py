@@ -19,10 +19,19 @@ _STORAGE_IDS: Final = ("storage", "module")
 
 def plausible(name: Global) -> bool:
     """True for what could be a module and a name in it: not for what random bytes spell."""
-    named = name.module + "." + name.name
-    return len(named) < 300 and all(
-        part == "(computed)" or _NAME.fullmatch(part) for part in (name.module, name.name)
+    parts = (name.module, name.name)
+    return sum(map(len, parts)) < 300 and all(
+        part == "(computed)" or _NAME.fullmatch(part) for part in parts
     )
+
+
+def spoken(uses: Uses) -> list[Global]:
+    """The names in bytes that may be no pickle: what could be one, and a code that is called."""
+    return [
+        name
+        for name, kind in uses.looked_up.items()
+        if (plausible(name) if kind == "pickle global" else name in uses.first_calls)
+    ]
 
 
 def judged(uses: Uses, *, strictly: bool = True) -> Iterator[Finding]:
@@ -45,9 +54,10 @@ def dangers(uses: Uses) -> Iterator[Finding]:
 
 def _named(uses: Uses, *, strictly: bool) -> Iterator[Finding]:
     seen: set[str] = set()
-    for name, kind in uses.looked_up.items():
+    for name in uses.looked_up if strictly else spoken(uses):
+        kind = uses.looked_up[name]
         known = kind == "pickle global" and uses.entry(name.module, name.name) is not None
-        if known or str(name) in seen or not (strictly or plausible(name)):
+        if known or str(name) in seen:
             continue
         seen.add(str(name))
         if len(seen) > MOST:

@@ -74,7 +74,7 @@ def dangerous(module: str, name: str) -> str:
     """What a name is known to do; empty where it is not known to do harm.
 
     An attribute of an attribute (``torch`` and ``os.system``) is judged by each of its parts, and
-    a name of Python 2 by what Python 3 makes of it (``fix_imports`` of `pickle.Unpickler`).
+    a name of Python 2 by what Python 3 makes of it.
     """
     known = _data().dangerous
     for path in _paths(module, name):
@@ -86,15 +86,17 @@ def dangerous(module: str, name: str) -> str:
     return ""
 
 
-def _paths(module: str, name: str) -> Iterator[str]:
+def python3(module: str, name: str) -> tuple[str, str]:
+    """What Python 3 makes of a name of Python 2 (``fix_imports`` of `pickle.Unpickler`)."""
     import _compat_pickle as compat
 
+    mapped: tuple[str, str] | None = compat.NAME_MAPPING.get((module, name))
+    return mapped or (compat.IMPORT_MAPPING.get(module, module), name)
+
+
+def _paths(module: str, name: str) -> Iterator[str]:
     yield f"{module}.{name}"
-    mapped = compat.NAME_MAPPING.get((module, name))
-    if mapped:
-        yield ".".join(mapped)
-    if module in compat.IMPORT_MAPPING:
-        yield f"{compat.IMPORT_MAPPING[module]}.{name}"
+    yield ".".join(python3(module, name))
     parts = name.split(".")[:16]
     for i in range(1, len(parts)):
         yield ".".join(parts[i - 1 :])

@@ -44,8 +44,8 @@ _HEAD: Final = 512
 _TRIAL: Final = Limits(opcodes=5000, objects=5000)
 _ZIPPED: Final = (b"PK\x03\x04", b"PK\x05\x06", b"7z\xbc\xaf\x27\x1c", b"\x93NUMPY", b"\x89HDF\r\n")
 _ENDS_EARLY: Final = (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
-_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\s-]{32,}={0,2}\s*")
-_HEX: Final = re.compile(rb"([0-9A-Fa-f]{2}){32,}")
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\s-]{22,}={0,2}\s*")
+_HEX: Final = re.compile(rb"([0-9A-Fa-f]{2}){16,}")
 _OPENERS: Final = frozenset(b"\x80c(}]iSVXUBCT\x8c\x8e\x95")
 
 
@@ -95,7 +95,7 @@ def _file(piece: Piece, constant: Constant, names: Names) -> Bytes | None:
     head = raw.pread(0, min(_HEAD, raw.size))
     if _holds(raw, head, names):
         return raw
-    if constant.kind is Kind.TEXT and not head.isascii():
+    if constant.kind in (Kind.TEXT, Kind.ESCAPED_TEXT) and not head.isascii():
         return _latin1(raw, names)
     return _decoded(raw, head, names)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from credenza.artifact.interface import Bytes
@@ -15,15 +15,17 @@ from credenza.artifact.pickles import (
     Names,
     Pickle,
     Uses,
+    broken,
     interpret,
 )
 from credenza.artifact.torch_legacy import MAGIC, PROTOCOL, TorchLegacy
+from credenza.findings import Where
 from credenza.scan.pickles.judging import plausible
 
 OPCODES: Final = 5_000_000
 """Opcodes of one file: some seconds, and what a vocabulary of a million words takes."""
 _OBJECTS: Final = 500_000
-_BYTES_PER_OBJECT: Final = 12
+_BYTES_PER_OBJECT: Final = 24
 MOST_STREAMS: Final = 20_000
 _CANDIDATE: Final = re.compile(
     rb"\x80[\x02-\x05](?=[\x80-\x97()}\]a-zA-Z])|c[\w.]{1,80}\n[\w.]{1,80}\n"
@@ -67,7 +69,7 @@ def read(file: Bytes, names: Names, most: Limits | None = None) -> Reading:
     at, values = 0, list[Pickle]()
     while at < file.size:
         if found.pickles >= MOST_STREAMS or found.uses.opcodes > most.opcodes:
-            found.trailing = at
+            found.error = _too_many(file, at)
             break
         pickle = _one(file, at, found, most)
         if pickle is None:
@@ -80,6 +82,11 @@ def read(file: Bytes, names: Names, most: Limits | None = None) -> Reading:
             _storages(file, at, found)
             break
     return found
+
+
+def _too_many(file: Bytes, at: int) -> BrokenPickleError:
+    what = "pickle: more of them, or of opcodes, one behind the other than are read"
+    return broken("pickle-limit", what, Where(file=file.path, start=at))
 
 
 def _one(file: Bytes, at: int, found: Reading, most: Limits) -> Pickle | None:
@@ -110,6 +117,7 @@ def _begins(file: Bytes, at: int) -> bool:
 
 def _other_readings(file: Bytes, at: int, found: Reading, most: Limits) -> None:
     """What the two other loaders of CPython see of a pickle whose frames do not fit."""
+    most = replace(most, opcodes=most.opcodes // 4)
     for frames in (Frames.THROUGH, Frames.SKIP):
         with contextlib.suppress(BrokenPickleError):
             interpret(file, at, most, joblib=True, uses=found.uses, frames=frames)

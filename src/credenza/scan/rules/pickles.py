@@ -12,7 +12,7 @@ from credenza.artifact.pickles.machine import is_opcode
 from credenza.artifact.zips import Slice, is_zip
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Said, Seen
-from credenza.scan.pickles import PickleNames, Reading, dangers, judged, payloads, plausible, read
+from credenza.scan.pickles import PickleNames, Reading, dangers, judged, payloads, read, spoken
 from credenza.scan.pickles.names import dangerous
 
 SUFFIXES: Final = (".pkl", ".pickle", ".p", ".pck", ".pcl", ".pk", ".joblib", ".jbl", ".dill")
@@ -82,7 +82,7 @@ def _speaks(uses: Uses, *, magic: bool) -> bool:
     Behind no magic they must have called it, or it must be known to do harm: ``cat``, ``dog`` and
     ``bird`` on three lines look a name up, too.
     """
-    named = [name for name in uses.looked_up if plausible(name)]
+    named = spoken(uses)
     if magic:
         return bool(named)
     return any(n in uses.first_calls or dangerous(n.module, n.name) for n in named)
