@@ -256,9 +256,20 @@ def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
         for use, modules in part["uses"].items():
             for module, names in modules.items():
                 found[use][module] |= set(names)
+    hand = by_hand()
+    harmful = {n for group in hand["dangerous"] for n in (*group["modules"], *group["names"])}
+    for modules in found.values():
+        for module, names in modules.items():
+            names -= {name for name in names if _parents(f"{module}.{name}") & harmful}
     data = _data({}, found)
     data["versions"] = {library: sorted(seen) for library, seen in sorted(versions.items())}
-    return data | by_hand()
+    return data | hand
+
+
+def _parents(path: str) -> set[str]:
+    """A dotted name, and all that it lies in."""
+    parts = path.split(".")
+    return {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
 
 
 def by_hand() -> dict[str, Any]:

@@ -22,9 +22,9 @@ class Limits:
     """What one pickle may cost. Each stands far above what any honest file was seen to need.
 
     ``opcodes`` are counted, those that cost more as several, and as ``objects`` containers, calls,
-    marks and memo entries, each of which takes a hundred bytes of memory for as little as one of the
-    file. ``memo`` is the highest entry; ``number`` and ``text`` are bytes: of one integer or name,
-    and of one text that is decoded (longer text stays in the file as a `Span`).
+    marks and memo entries, each of which takes a hundred bytes of memory for as little as one byte
+    of the file. ``memo`` is the highest entry; ``number`` and ``text`` are bytes: of one integer or
+    name, and of one text that is decoded (longer text stays in the file as a `Span`).
     """
 
     opcodes: int = 20_000_000

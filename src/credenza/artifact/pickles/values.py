@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from credenza.artifact.interface import Bytes
 
-KEPT = 256
-"""A span of at most this many bytes carries its content along: names, dtypes, small scalars."""
+KEPT = 512
+"""A span of at most this many bytes carries its content along: names, dtypes, short texts."""
 
 
 class Kind(enum.Enum):

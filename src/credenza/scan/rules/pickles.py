@@ -63,7 +63,7 @@ class Pickles:
                     return magic or bool(uses.looked_up)
                 sure = magic and piece.said != Said.DATA and uses.opcodes > _SURE
                 return sure or _speaks(uses, magic=magic)
-            if magic or uses.looked_up:
+            if magic or uses.looked_up or uses.misuses:
                 return True
             if at >= piece.size:
                 break
