@@ -32,7 +32,7 @@ from credenza.artifact.pickles import (
     allowed,
     interpret,
 )
-from credenza.artifact.pickles.usage import ARGUMENT_WORDS
+from credenza.artifact.pickles.arguments import ARGUMENT_WORDS
 from credenza.artifact.pickles.values import Kind
 from credenza.artifact.pickles.walk import named
 from tests.vectors import make_artifact_pickles as vectors

@@ -16,7 +16,8 @@ from credenza.errors import InputError, UnsafePickleError
 from credenza.guard import load_pickle
 from credenza.guard.pickles import _Restricted
 from tests.scan.pickling import EVIL, MARKER, SYSTEM, call, text
-from tests.scan.test_pickles import OPCODES, USES, straddled
+from tests.scan.test_pickle_streams import straddled
+from tests.scan.test_pickles import OPCODES, USES
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -36,7 +37,7 @@ def test_a_model_of_scikit_learn() -> None:
     assert (loaded.predict(x) == model.predict(x)).all()
 
 
-@pytest.mark.parametrize("name", OPCODES | USES)
+@pytest.mark.parametrize("name", [*OPCODES, *USES])
 def test_what_the_scan_finds_is_not_loaded(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

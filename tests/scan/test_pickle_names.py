@@ -9,7 +9,8 @@ import pytest
 from tools.make_pickle_names import by_hand
 
 from credenza.artifact.pickles import Use
-from credenza.artifact.pickles.usage import ARGUMENT_WORDS, STATE_WORDS
+from credenza.artifact.pickles.arguments import ARGUMENT_WORDS
+from credenza.artifact.pickles.states import STATE_WORDS
 from credenza.findings import Severity
 from credenza.scan.pickles import PickleNames
 from credenza.scan.pickles.names import dangerous, versions

@@ -77,7 +77,7 @@ ARRAYS: dict[str, Any] = {
     "aligned": np.zeros(2, dtype=np.dtype([("a", "i1"), ("b", "f8")], align=True)),
     "texts": np.array(["ab", "c"]),
     "times": np.array(["2020"], dtype="M8[D]"),
-    "masked": np.ma.masked_array([1, 2], [0, 1]),
+    "masked": np.ma.masked_array([1, 2], [False, True]),
     "record array": np.rec.array([(1, 2.0)]),
     "scalars": [np.float32(1), np.datetime64("2020"), np.bool_(True), np.dtype("f4"), np.float32],
     "generators": [np.random.default_rng(0), np.random.RandomState(0), np.random.MT19937(3)],

@@ -30,7 +30,7 @@ class Limits:
     opcodes: int = 20_000_000
     objects: int = 20_000_000
     memo: int = 20_000_000
-    number: int = 1024
+    number: int = 5000
     text: int = 1 << 16
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
@@ -20,6 +21,10 @@ _TRIAL: Final = Limits(opcodes=100_000, objects=100_000)
 _SURE: Final = 4
 """So many opcodes behind the magic of a pickle are more than an accident."""
 _MOST_STREAMS: Final = 8
+_CHUNK: Final = 1 << 20
+_ANY_NAME: Final = re.compile(
+    rb"[ci][\w.]{1,80}\n[\w.]{1,80}\n|[\x8cUX][\x01-\x50]\0{0,3}[\w.]{2,80}"
+)
 
 
 @final
@@ -59,8 +64,10 @@ class Pickles:
             try:
                 at = interpret(piece, at, _TRIAL, joblib=True, uses=uses).stop
             except BrokenPickleError as e:
-                if e.finding.rule in ("artifact.pickle-limit", "artifact.pickle-frame"):
-                    return magic or bool(uses.looked_up)
+                if e.finding.rule == "artifact.pickle-frame":
+                    return True
+                if e.finding.rule == "artifact.pickle-limit":
+                    return magic or bool(uses.looked_up) or _names_something(piece)
                 sure = magic and piece.said != Said.DATA and uses.opcodes > _SURE
                 return sure or _speaks(uses, magic=magic)
             if magic or uses.looked_up or uses.misuses:
@@ -74,6 +81,15 @@ def _is_said(piece: Piece) -> bool:
     return piece.said == Said.PICKLE or (
         piece.said != Said.DATA and piece.path.lower().endswith(SUFFIXES)
     )
+
+
+def _names_something(piece: Piece) -> bool:
+    """True where a name stands somewhere in bytes that are opcodes for longer than is tried."""
+    for start in range(0, piece.size, _CHUNK):
+        length = min(_CHUNK + 200, piece.size - start)
+        if _ANY_NAME.search(piece.pread(start, length)):
+            return True
+    return False
 
 
 def _speaks(uses: Uses, *, magic: bool) -> bool:
