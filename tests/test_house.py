@@ -72,7 +72,13 @@ def test_imports_go_down(room: str, path: Path) -> None:
 
 @pytest.mark.parametrize("path", [p for _, p in _modules()], ids=lambda p: p.name)
 def test_nothing_of_a_model_is_executed(path: Path) -> None:
-    """No call in the package unpickles, whatever it is imported as (see DESIGN: laws)."""
+    """No call in the package unpickles, whatever it is imported as (see DESIGN: laws).
+
+    But one: `credenza.guard.load_pickle` loads what it has judged name by name before, and resolves
+    no other name while it does.
+    """
+    if path == PACKAGE / "guard" / "pickles.py":
+        return
     tree = ast.parse(path.read_text("utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -123,5 +123,14 @@ class AlteredError(RefusedError):
         self.report = report
 
 
+class UnsafePickleError(RefusedError):
+    """A pickle would do more than it may. ``findings`` say what; nothing of it has run."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        first, more = findings[0], len(findings) - 1
+        super().__init__(f"{first}{f', and {more} more' if more else ''}", hint=first.remedy)
+        self.findings = findings
+
+
 class NotAdmittedError(RefusedError):
     """The policy says no. The message names each clause that was not satisfied."""

@@ -7,8 +7,9 @@ _WITHOUT_TORCH = """
 import sys
 sys.modules["torch"] = None  # what Python itself does for a module that cannot be imported
 from credenza.errors import MissingExtraError
+from credenza.guard import load_pickle
 try:
-    import credenza.guard
+    from credenza.guard import Guard
 except MissingExtraError as e:
     print(e.hint)
 """

@@ -8,15 +8,17 @@ loader all stand on this one machine, so that none of them sees another pickle t
 
 from __future__ import annotations
 
-from credenza.artifact.pickles.allowed import Allowed, allowed
+from credenza.artifact.pickles.allowed import TENSORS, Allowed, Names, Use, allowed
 from credenza.artifact.pickles.errors import BrokenPickleError, broken
 from credenza.artifact.pickles.machine import Pickle, interpret
-from credenza.artifact.pickles.stream import Limits
+from credenza.artifact.pickles.stream import Constant, Frames, Limits
+from credenza.artifact.pickles.usage import Misuse, Uses
 from credenza.artifact.pickles.values import (
     Call,
     Dict,
     Global,
     Interleaved,
+    Kind,
     List,
     OutOfBand,
     Persistent,
@@ -28,20 +30,28 @@ from credenza.artifact.pickles.values import (
 )
 
 __all__ = [
+    "TENSORS",
     "Allowed",
     "BrokenPickleError",
     "Call",
+    "Constant",
     "Dict",
+    "Frames",
     "Global",
     "Interleaved",
+    "Kind",
     "Limits",
     "List",
+    "Misuse",
+    "Names",
     "OutOfBand",
     "Persistent",
     "Pickle",
     "Set",
     "Span",
     "Tuple",
+    "Use",
+    "Uses",
     "Value",
     "allowed",
     "broken",

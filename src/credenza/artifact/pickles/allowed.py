@@ -10,8 +10,10 @@ from __future__ import annotations
 import enum
 import functools
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any, Final, Protocol, final
 
 
 class Use(enum.Enum):
@@ -28,7 +30,8 @@ class Allowed:
 
     ``state``, ``items`` and ``pairs`` say whether what it makes may be given state by BUILD,
     and be filled by APPEND(S) and ADDITEMS, or by SETITEM(S). ``arguments`` says which arguments
-    a call of it may have, in the words of `credenza.artifact.pickles.usage`.
+    a call of it may have, and ``states`` which state it may be given, in the words of
+    `credenza.artifact.pickles.usage`.
     """
 
     use: Use
@@ -37,25 +40,57 @@ class Allowed:
     items: bool = False
     pairs: bool = False
     arguments: str = "any"
+    states: str = "any"
 
-
-def allowed(module: str, name: str) -> Allowed | None:
-    """The entry of that name; None where it is not on the list."""
-    return _entries().get((module, name))
-
-
-@functools.cache
-def _entries() -> dict[tuple[str, str], Allowed]:
-    file = resources.files("credenza.artifact.pickles") / "allowed.toml"
-    entries: dict[tuple[str, str], Allowed] = {}
-    for group in tomllib.loads(file.read_text("utf-8"))["group"]:
-        entry = Allowed(
+    @classmethod
+    def of(cls, group: Mapping[str, Any]) -> Allowed:
+        """The entry that a group of a list's file stands for."""
+        return cls(
             use=Use(group["use"]),
             reason=group["reason"],
             state=group.get("state", False),
             items=group.get("items", False),
             pairs=group.get("pairs", False),
             arguments=group.get("arguments", "any"),
+            states=group.get("states", "any"),
         )
+
+
+class Names(Protocol):
+    """A list of names that a pickle may use."""
+
+    def entry(self, module: str, name: str) -> Allowed | None:
+        """The entry of that name; None where it is not on the list."""
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TensorNames:
+    """The names that pickles of tensors and plain values use."""
+
+    def entry(self, module: str, name: str) -> Allowed | None:
+        return _entries().get((module, name))
+
+
+TENSORS: Final = TensorNames()
+
+
+def allowed(module: str, name: str) -> Allowed | None:
+    """The entry of that name on the list of `TensorNames`; None where it is not on it."""
+    return TENSORS.entry(module, name)
+
+
+@functools.cache
+def _entries() -> dict[tuple[str, str], Allowed]:
+    file = resources.files("credenza.artifact.pickles") / "allowed.toml"
+    return listed(tomllib.loads(file.read_text("utf-8"))["group"])
+
+
+def listed(groups: list[dict[str, Any]]) -> dict[tuple[str, str], Allowed]:
+    """The entries of a list's groups, by module and name."""
+    entries: dict[tuple[str, str], Allowed] = {}
+    for group in groups:
+        entry = Allowed.of(group)
         entries |= {(m, n): entry for m in group["modules"] for n in group["names"]}
     return entries

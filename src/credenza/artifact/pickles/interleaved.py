@@ -27,7 +27,7 @@ from credenza.artifact.pickles.values import (
     Span,
     Tuple,
     Value,
-    children,
+    holds_objects,
     text,
 )
 from credenza.findings import Where
@@ -134,25 +134,10 @@ def _element(file: Bytes, at: int, dtype: Value) -> tuple[int, bool]:
     flags = state[7]
     if state[5] != (size if kind in "SUV" else -1) or size > _WIDEST:
         _refuse(file, at, "a dtype whose size is not that of its code")
-    objects = kind == "O" or (kind == "V" and _has_objects(state))
+    objects = kind == "O" or (kind == "V" and holds_objects(state))
     if isinstance(flags, bool) or not isinstance(flags, int) or bool(flags & _OBJECT) != objects:
         _refuse(file, at, "a dtype whose flags are not those of its code")
     return size, objects
-
-
-def _has_objects(state: Sequence[Value]) -> bool:
-    """True where a structure has Python objects in one of its fields, at any depth."""
-    todo, seen = list(state), set[int]()
-    while todo:
-        value = todo.pop()
-        if id(value) in seen or not isinstance(value, Call | Dict | Tuple):
-            continue
-        seen.add(id(value))
-        code = text(value.arguments[0]) if isinstance(value, Call) and value.arguments else None
-        if code is not None and code.startswith("O"):
-            return True
-        todo.extend(children(value))
-    return False
 
 
 def _refuse(file: Bytes, at: int, what: str, expected: str = "", found: str = "") -> NoReturn:

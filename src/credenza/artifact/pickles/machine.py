@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickletools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from credenza.artifact.interface import Bytes
@@ -16,16 +16,18 @@ from credenza.artifact.model import Program
 from credenza.artifact.pickles import interleaved
 from credenza.artifact.pickles.errors import BrokenPickleError, broken
 from credenza.artifact.pickles.operands import OPERANDS
-from credenza.artifact.pickles.stream import Limits, Stream
+from credenza.artifact.pickles.stream import Frames, Limits, Stream
 from credenza.artifact.pickles.usage import Uses
 from credenza.artifact.pickles.values import (
     Call,
     Dict,
     Global,
+    Kind,
     List,
     OutOfBand,
     Persistent,
     Set,
+    Span,
     Tuple,
     Value,
     text,
@@ -33,6 +35,9 @@ from credenza.artifact.pickles.values import (
 from credenza.findings import Where
 
 HIGHEST_PROTOCOL = 5
+_FEW = 4
+_NAME = 16
+"""What some opcodes cost, counted in those that push a number."""
 _NAMES = {op.code.encode("latin-1")[0]: op.name for op in pickletools.opcodes}
 
 
@@ -56,49 +61,73 @@ class Pickle:
 
 
 def interpret(
-    file: Bytes, start: int = 0, limits: Limits | None = None, *, joblib: bool = False
+    file: Bytes,
+    start: int = 0,
+    limits: Limits | None = None,
+    *,
+    joblib: bool = False,
+    uses: Uses | None = None,
+    frames: Frames = Frames.REFUSE,
 ) -> Pickle:
     """What the pickle at byte ``start`` would build. Nothing of it is run.
 
-    With ``joblib`` it may have arrays between its opcodes, as `interleaved` says.
+    With ``joblib`` it may have arrays between its opcodes, as `interleaved` says. ``uses`` holds
+    the list of names that it is judged by, and has seen all that was read, whatever is raised;
+    what comes back has no programs then, which are there.
+    ``frames`` says how an operand is read that crosses the end of its frame.
 
     Raises `BrokenPickleError`, which holds the programs found up to there, for a stream that
     ends early, a memo or stack entry that was never put, an unknown opcode, a protocol above 5,
     an opcode across a frame's end, text that is not UTF-8, or a limit passed.
     """
-    return _Machine(file, start, limits or Limits(), joblib=joblib).run()
+    stream = Stream(file, start, limits or Limits(), frames)
+    machine = _Machine(file, stream, limits or Limits(), uses or Uses(), joblib=joblib)
+    if uses is not None:
+        return machine.run()
+    try:
+        found = machine.run()
+    except BrokenPickleError as e:
+        raise BrokenPickleError(e.finding, machine.uses.programs(), machine.uses.calls) from e
+    return replace(found, programs=machine.uses.programs())
 
 
 class _Machine:
     """The state of one stream. Each stream has a memo of its own, as each unpickler does."""
 
-    def __init__(self, file: Bytes, start: int, limits: Limits, *, joblib: bool) -> None:
-        self.stream = Stream(file, start, limits)
+    def __init__(
+        self, file: Bytes, stream: Stream, limits: Limits, uses: Uses, *, joblib: bool
+    ) -> None:
+        self.stream = stream
         self.file = file
-        self.start = start
+        self.start = stream.at
         self.limits = limits
         self.joblib = joblib
-        self.at = start
+        self.at = stream.at
+        self.code = 0
         self.stack: list[Value] = []
         self.marks: list[list[Value]] = []
         self.memo: dict[int, Value] = {}
-        self.uses = Uses()
+        self.uses = uses
+        self.short_frame = False
         self.protocol = 0
         self.arrays = 0
         self.opcodes = 0
+        self.objects = 0
 
     def run(self) -> Pickle:
         try:
-            while self._step():
-                pass
+            self._steps()
             value = self.pop()
-            if self.stream.frame_stop is not None and self.stream.frame_stop != self.stream.at:
+            if self.short_frame:
+                self.refuse("pickle-frame", "a frame goes past the file's end, and STOP does not")
+            strict = self.stream.frames is Frames.REFUSE
+            if strict and self.stream.frame_stop not in (None, self.stream.at):
                 self.refuse("pickle-frame", "the frame goes on behind STOP")
-        except BrokenPickleError as e:
-            raise BrokenPickleError(e.finding, self.uses.programs(), self.uses.calls) from e
+        finally:
+            self.uses.read_through(self.opcodes, self.stream.constants)
         return Pickle(
             value=value,
-            programs=self.uses.programs(),
+            programs=(),
             calls=self.uses.calls,
             start=self.start,
             stop=self.stream.at,
@@ -106,27 +135,27 @@ class _Machine:
             arrays=self.arrays,
         )
 
-    def _step(self) -> bool:
-        """One opcode. False behind STOP."""
-        stream = self.stream
-        if stream.at == stream.frame_stop:
-            stream.frame_stop = None
-        self.at = stream.at
-        self.opcodes += 1
-        if self.opcodes > self.limits.opcodes:
-            self.refuse("pickle-limit", f"more than {self.limits.opcodes} opcodes")
-        code = stream.take(1)[0]
-        operand = OPERANDS.get(code)
-        if operand is not None:
-            self.push(operand(stream))
-            return True
-        act = _ACTS.get(code)
-        if act is not None:
-            act(self)
-            return True
-        if code != _STOP:
-            self.refuse("pickle-opcode", f"unknown opcode 0x{code:02x}")
-        return False
+    def _steps(self) -> None:
+        """Every opcode up to STOP."""
+        stream, most = self.stream, self.limits.opcodes
+        next_code, operands, acts = stream.code, OPERANDS.get, _ACTS.get
+        while True:
+            self.at = stream.at
+            self.opcodes += 1
+            if self.opcodes > most:
+                self.refuse("pickle-limit", f"more than {most} opcodes")
+            self.code = code = next_code()
+            operand = operands(code)
+            if operand is not None:
+                self.stack.append(operand(stream))
+                continue
+            act = acts(code)
+            if act is not None:
+                act(self)
+            elif code == _STOP:
+                return
+            else:
+                self.refuse("pickle-opcode", f"unknown opcode 0x{code:02x}")
 
     def refuse(self, rule: str, what: str) -> NoReturn:
         raise broken(rule, f"pickle: {what}", Where(file=self.file.path, start=self.at))
@@ -134,9 +163,26 @@ class _Machine:
     @property
     def opcode(self) -> str:
         """The name of the opcode at hand, for findings."""
-        return _NAMES[self.file.pread(self.at, 1)[0]]
+        return _NAMES[self.code]
 
     def push(self, value: Value) -> None:
+        self.stack.append(value)
+
+    def count(self) -> None:
+        """One more object that a byte or two of the file have made."""
+        self.objects += 1
+        if self.objects > self.limits.objects:
+            self.refuse("pickle-limit", f"more than {self.limits.objects} objects")
+
+    def weigh(self, weight: int) -> None:
+        """An opcode that costs as much as so many others, in time and in memory."""
+        self.opcodes += weight
+        self.objects += weight
+        self.count()
+
+    def make(self, value: Value) -> None:
+        """A container or an instance."""
+        self.count()
         self.stack.append(value)
 
     def pop(self) -> Value:
@@ -166,17 +212,35 @@ class _Machine:
         self.protocol = max(protocol, self.protocol)
 
     def frame(self) -> None:
-        length = self.stream.unsigned(8)
-        if self.stream.frame_stop is not None:
+        """A frame past the file's end is read on by Python's unpickler, and refused by C's."""
+        self.opcodes += _FEW
+        stream = self.stream
+        length = stream.unsigned(8)
+        stop = stream.at + length
+        if stream.frames is Frames.REFUSE and stream.frame_stop is not None:
             self.refuse("pickle-frame", "a frame begins inside another")
-        stop = self.stream.at + length
         if stop > self.file.size:
-            self.refuse("pickle-frame", f"a frame of {length} bytes goes past the file's end")
-        self.stream.frame_stop = stop if length else None
+            if stream.frames is not Frames.REFUSE:
+                self.refuse("pickle-truncated", f"a frame of {length} bytes past the file's end")
+            self.short_frame = True
+        elif stream.frames is Frames.SKIP:
+            self.frame_on(length)
+        elif stream.frames is Frames.REFUSE:
+            stream.frame_stop = stop if length else None
+
+    def frame_on(self, length: int) -> None:
+        """As C reads a file: a frame inside another is a part of it, or begins behind it."""
+        stream = self.stream
+        outer = stream.frame_stop
+        if outer is None:
+            stream.frame_stop = stream.at + length
+        elif stream.at + length > outer:
+            stream.at, stream.frame_stop = outer, outer + length
 
     # --- stack and memo --------------------------------------------------------
 
     def mark(self) -> None:
+        self.count()
         self.marks.append(self.stack)
         self.stack = []
 
@@ -196,6 +260,8 @@ class _Machine:
     def put(self, key: int) -> None:
         if not 0 <= key < self.limits.memo:
             self.refuse("pickle-memo", f"memo entry {key} is out of bounds")
+        if key not in self.memo:
+            self.count()
         self.memo[key] = self.top()
 
     def get(self, key: int) -> None:
@@ -204,17 +270,18 @@ class _Machine:
         self.push(self.memo[key])
 
     def line_key(self) -> int:
-        """The memo key of GET and PUT: a decimal line."""
-        line = self.stream.line()
-        if not line.isascii() or not line.isdigit():
+        """The memo key of GET and PUT: a decimal line, in all the spellings that Python takes."""
+        line = self.stream.line().partition(b"\0")[0]  # C ends it there
+        try:
+            return int(line)
+        except ValueError:
             self.refuse("pickle-memo", "a memo key that is no number")
-        return int(line)
 
     # --- containers ------------------------------------------------------------
 
     def tuple_of(self, length: int) -> None:
         items = [self.pop() for _ in range(length)]
-        self.push(Tuple(tuple(reversed(items))))
+        self.make(Tuple(tuple(reversed(items))))
 
     def dict_of(self, items: list[Value]) -> list[tuple[Value, Value]]:
         if len(items) % 2:
@@ -254,8 +321,9 @@ class _Machine:
 
     def named(self, module: str, name: str) -> Global:
         """A name that the loader would look up."""
+        self.weigh(_NAME)
         found = Global(module, name, self.at)
-        self.uses.looked_up(found)
+        self.uses.look_up(found)
         return found
 
     def global_(self) -> None:
@@ -268,25 +336,34 @@ class _Machine:
 
     def stack_global(self) -> None:
         """A name that is no text constant was made by a call: any name at all."""
-        name, module = text(self.pop()), text(self.pop())
-        if module is None or name is None:
-            self.push(self.named(module or "(computed)", name or "(computed)"))
-        else:
-            self.push(self.named(module, name))
+        name, module = self.word(self.pop()), self.word(self.pop())
+        self.push(self.named(module, name))
+
+    def word(self, value: Value) -> str:
+        """A part of a name; every loader refuses what is no text and never becomes one."""
+        known = text(value)
+        if known is not None:
+            return known
+        is_bytes = isinstance(value, Span) and value.kind in (Kind.BYTES, Kind.BYTEARRAY)
+        if is_bytes or not isinstance(value, Span | Call | Global | Persistent):
+            self.refuse("pickle-operand", "a name that is no text")
+        return "(computed)"
 
     def extension(self, length: int) -> None:
         """EXT1/2/4 look a name up in a registry of the loading process (PEP 307)."""
         code = self.stream.signed(length) if length == 4 else self.stream.unsigned(length)
         if code <= 0:
             self.refuse("pickle-operand", f"extension code {code}")
+        self.weigh(_NAME)
         found = Global("copyreg", f"extension({code})", self.at)
-        self.uses.looked_up(found, kind="pickle extension")
+        self.uses.look_up(found, kind="pickle extension")
         self.push(found)
 
     def call(self, callable_: Value, args: Value, kwargs: Value = None) -> None:
+        self.opcodes += _FEW
         made = Call(callable_, args, kwargs, self.opcode, self.at)
         self.uses.called(made)
-        self.push(made)
+        self.make(made)
 
     def reduce(self) -> None:
         args, callable_ = self.pop(), self.pop()
@@ -307,6 +384,7 @@ class _Machine:
         self.call(items[0], Tuple(tuple(items[1:])))
 
     def build(self) -> None:
+        self.opcodes += 2 * _FEW
         state, target = self.pop(), self.top()
         self.uses.built(target, state, self.at)
         if isinstance(target, Call):
@@ -328,12 +406,7 @@ class _Machine:
             stream.at = placed.stop
             self.push(placed.array(placed.stop))
             return
-        try:
-            nested = interpret(self.file, placed.start, self.limits)
-        except BrokenPickleError as e:
-            self.uses.nested(e.programs, e.calls)
-            raise
-        self.uses.nested(nested.programs, nested.calls)
+        nested = interpret(self.file, placed.start, self.limits, uses=self.uses)
         stream.at = nested.stop
         self.push(nested.value)
 
@@ -341,7 +414,13 @@ class _Machine:
         line = self.stream.line()
         if not line.isascii():
             self.refuse("pickle-text", "a persistent id that is not ASCII")
-        self.push(Persistent(line.decode("ascii"), self.at))
+        self.persist(line.decode("ascii"))
+
+    def persist(self, id_: Value) -> None:
+        self.weigh(_FEW)
+        found = Persistent(id_, self.at)
+        self.uses.persisted(found)
+        self.push(found)
 
     def readonly(self) -> None:
         self.top()
@@ -363,13 +442,16 @@ def _acts() -> dict[int, Callable[[_Machine], None]]:
         b"q": lambda m: m.put(m.stream.unsigned(1)),
         b"r": lambda m: m.put(m.stream.unsigned(4)),
         b"\x94": lambda m: m.put(len(m.memo)),
-        b"t": lambda m: m.push(Tuple(tuple(m.pop_mark()))),
+        b"]": lambda m: m.make(List()),
+        b"}": lambda m: m.make(Dict()),
+        b"\x8f": lambda m: m.make(Set()),
+        b"t": lambda m: m.make(Tuple(tuple(m.pop_mark()))),
         b"\x85": lambda m: m.tuple_of(1),
         b"\x86": lambda m: m.tuple_of(2),
         b"\x87": lambda m: m.tuple_of(3),
-        b"l": lambda m: m.push(List(m.pop_mark())),
-        b"d": lambda m: m.push(Dict(m.dict_of(m.pop_mark()))),
-        b"\x91": lambda m: m.push(Set(m.pop_mark(), frozen=True)),
+        b"l": lambda m: m.make(List(m.pop_mark())),
+        b"d": lambda m: m.make(Dict(m.dict_of(m.pop_mark()))),
+        b"\x91": lambda m: m.make(Set(m.pop_mark(), frozen=True)),
         b"a": lambda m: m.extend([m.pop()]),
         b"e": lambda m: m.extend(m.pop_mark()),
         b"s": _Machine.setitem,
@@ -387,7 +469,7 @@ def _acts() -> dict[int, Callable[[_Machine], None]]:
         b"\x83": lambda m: m.extension(2),
         b"\x84": lambda m: m.extension(4),
         b"P": _Machine.persid,
-        b"Q": lambda m: m.push(Persistent(m.pop(), m.at)),
+        b"Q": lambda m: m.persist(m.pop()),
         b"\x97": lambda m: m.push(OutOfBand(m.at)),
         b"\x98": _Machine.readonly,
     }
@@ -396,3 +478,8 @@ def _acts() -> dict[int, Callable[[_Machine], None]]:
 
 _STOP = ord(".")
 _ACTS = _acts()
+
+
+def is_opcode(byte: int) -> bool:
+    """True for the first byte of a pickle, of which there are 68."""
+    return byte in OPERANDS or byte in _ACTS or byte == _STOP

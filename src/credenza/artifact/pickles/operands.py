@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 
 from credenza.artifact.pickles.stream import Stream
-from credenza.artifact.pickles.values import Dict, Kind, List, Set, Tuple, Value
+from credenza.artifact.pickles.values import Kind, Tuple, Value
 
 
 def _integer_line(stream: Stream) -> Value:
@@ -24,10 +24,13 @@ def _long_line(stream: Stream) -> Value:
 
 
 def _decimal(stream: Stream, line: bytes, start: int) -> int:
-    digits = line.strip().removeprefix(b"-")
-    if not digits.isdigit():
-        raise stream.error("pickle-operand", "a decimal number expected", start)
-    return int(line)
+    """Any integer that C or Python reads with base 0: ``12``, ``0x1f``, ``017``, `` +1``."""
+    for base in (0, 8):
+        try:
+            return int(line.partition(b"\0")[0], base)
+        except ValueError:
+            continue
+    raise stream.error("pickle-operand", "an integer expected", start)
 
 
 def _float_line(stream: Stream) -> Value:
@@ -43,6 +46,7 @@ def _binary_float(stream: Stream) -> Value:
     return value
 
 
+_EMPTY = Tuple()
 OPERANDS: dict[int, Callable[[Stream], Value]] = {
     ord(code): push
     for code, push in (
@@ -69,10 +73,7 @@ OPERANDS: dict[int, Callable[[Stream], Value]] = {
         ("X", lambda s: s.text(s.unsigned(4))),
         ("\x8c", lambda s: s.text(s.unsigned(1))),
         ("\x8d", lambda s: s.text(s.unsigned(8))),
-        (")", lambda _: Tuple()),
-        ("]", lambda _: List()),
-        ("}", lambda _: Dict()),
-        ("\x8f", lambda _: Set()),
+        (")", lambda _: _EMPTY),
     )
 }
 """By opcode: what reads its operand and gives the value to push. The argument is the stream."""

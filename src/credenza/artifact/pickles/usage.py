@@ -7,10 +7,16 @@ lends its place on the list to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, final
 
 from credenza.artifact.model import Program
-from credenza.artifact.pickles.allowed import Allowed, Use, allowed
+from credenza.artifact.pickles.allowed import TENSORS, Allowed, Names, Use
+from credenza.artifact.pickles.arguments import ARGUMENTS, MAKERS, is_zone, sets_dunder
+from credenza.artifact.pickles.states import STATES
+from credenza.artifact.pickles.stream import Constant
 from credenza.artifact.pickles.values import (
     Call,
     Dict,
@@ -24,51 +30,122 @@ from credenza.artifact.pickles.values import (
     text,
 )
 
+MOST_PERSISTENT: Final = 100_000
+MOST_MISUSES: Final = 10_000
 
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Misuse:
+    """An operation that the list does not permit.
+
+    ``of`` is the name that it misuses, if one. ``between`` says that it is only this: bytes of
+    joblib's stand between the opcodes, and pickle reads them as opcodes.
+    """
+
+    what: str
+    at: int
+    of: Global | None
+    between: bool = False
+
+
+@final
 class Uses:
-    """Every name that one pickle looks up, and every use that its place on the list forbids."""
+    """Every name that pickles look up, and every use that its place on the list forbids.
 
-    def __init__(self) -> None:
-        self._kinds: dict[Global, str] = {}
-        self._misused: set[Global] = set()
-        self._operations: list[Program] = []
+    ``names`` is the list. ``looked_up`` has each name with its kind in the order of the stream,
+    ``first_calls`` the first call of each that is not on the list, ``misuses`` what the list does
+    not permit. ``calls`` and ``opcodes`` are counted; ``constants`` are the long ones, and
+    ``persistent`` the objects that a loader is asked for, the first `MOST_PERSISTENT` of them.
+    ``handed`` are constants that a listed function takes for a file, which must be looked at.
+    """
+
+    def __init__(self, names: Names = TENSORS) -> None:
+        self.names = names
+        self.looked_up: dict[Global, str] = {}
+        self.first_calls: dict[Global, Call] = {}
+        self.misuses: list[Misuse] = []
         self.calls = 0
+        self.opcodes = 0
+        self.constants: list[Constant] = []
+        self.persistent: list[Persistent] = []
+        self.handed: list[Value] = []
+        self.entry = functools.cache(names.entry)
 
     def programs(self) -> tuple[Program, ...]:
         """Names and forbidden operations, by offset."""
+        misused = {m.of for m in self.misuses if m.of is not None}
         names = [
-            Program(kind=kind, name=str(g), start=g.at, allowed=self._is_allowed(g))
-            for g, kind in self._kinds.items()
+            Program(kind=kind, name=str(g), start=g.at, allowed=self.permits(g, misused))
+            for g, kind in self.looked_up.items()
         ]
-        return tuple(sorted(names + self._operations, key=lambda p: (p.start, p.kind)))
+        operations = [
+            Program(kind="pickle operation", name=m.what, start=m.at) for m in self.misuses
+        ]
+        return tuple(sorted(names + operations, key=lambda p: (p.start, p.kind)))
 
-    def looked_up(self, name: Global, kind: str = "pickle global") -> None:
-        self._kinds[name] = kind
+    def permits(self, name: Global, misused: set[Global]) -> bool:
+        """True for a name on the list, of which nothing was made that the list forbids."""
+        plain = self.looked_up[name] == "pickle global"
+        return plain and name not in misused and self.entry(name.module, name.name) is not None
+
+    def read_through(self, opcodes: int, constants: Iterable[Constant]) -> None:
+        """A stream was read, to its end or to where it breaks."""
+        self.opcodes += opcodes
+        self.constants += constants
+
+    def look_up(self, name: Global, kind: str = "pickle global") -> None:
+        self.looked_up[name] = kind
+
+    def persisted(self, value: Persistent) -> None:
+        if len(self.persistent) < MOST_PERSISTENT:
+            self.persistent.append(value)
 
     def called(self, call: Call) -> None:
         """REDUCE, NEWOBJ, NEWOBJ_EX, INST or OBJ."""
         self.calls += 1
-        problem = call_problem(call)
+        name = call.callable
+        if isinstance(name, Persistent):
+            call.callable = name = _class_of(name)
+        if isinstance(name, Global) and self.entry(name.module, name.name) is None:
+            self.first_calls.setdefault(name, call)
+            return
+        problem = self.call_problem(call)
         if problem:
-            self._misuse(call.callable, f"{call.opcode} {problem}", call.at)
+            self._misuse(name, f"{call.opcode} {problem}", call.at)
+            if isinstance(name, Global):
+                self.first_calls.setdefault(name, call)
 
     def built(self, target: Value, state: Value, at: int) -> None:
         """BUILD sets attributes, or hands the state to ``__setstate__``."""
         problem = self._target_problem(target, lambda entry: entry.state)
-        if not problem and _sets_dunder(state):
+        if not problem and sets_dunder(state):
             problem = "sets a name with two underscores"
+        if not problem and isinstance(target, Call):
+            problem = self._state_problem(target, state)
         if problem:
             self._misuse(target, f"BUILD {problem}", at)
+
+    def _state_problem(self, target: Call, state: Value) -> str:
+        made = self.made_of(target)
+        entry = self.of(made)
+        if entry is None or STATES[entry.states](target, state, self):
+            return ""
+        return f"gives {made} another state than {entry.states}"
+
+    def made_of(self, call: Call) -> Value:
+        """The class that a call makes an instance of: ``copyreg`` is handed it."""
+        if call.name in MAKERS and call.arguments:
+            return call.arguments[0]
+        return call.callable
 
     def interleaved(self, wrapper: Call, *, ambiguous: bool) -> None:
         """An array stands in the stream, as joblib writes it."""
         if ambiguous:
-            self._misuse(wrapper, f"{wrapper.opcode} before bytes that pickle reads", wrapper.at)
-
-    def nested(self, programs: tuple[Program, ...], calls: int) -> None:
-        """A pickle inside the pickle."""
-        self._operations += programs
-        self.calls += calls
+            what = f"{wrapper.opcode} before bytes that pickle reads"
+            of = wrapper.callable if isinstance(wrapper.callable, Global) else None
+            if len(self.misuses) < MOST_MISUSES:
+                self.misuses.append(Misuse(what, wrapper.at, of, between=True))
 
     def filled(self, target: Value, opcode: str, at: int) -> None:
         if not isinstance(target, List):
@@ -93,50 +170,59 @@ class Uses:
         """Why an instance may not be filled; empty where it may, or is not on the list anyway."""
         if not isinstance(target, Call):
             return f"on {_described(target)}, which no call has made"
-        entry = _entry(target.callable)
+        made = self.made_of(target)
+        entry = self.of(made)
         if entry is not None and not permits(entry):
-            return f"on what {target.name} has made"
+            return f"on what {made} has made"
         return ""
 
     def _misuse(self, target: Value, what: str, at: int) -> None:
         if isinstance(target, Call):
             target = target.callable
-        if isinstance(target, Global):
-            self._misused.add(target)
-        self._operations.append(Program(kind="pickle operation", name=what, start=at))
+        if len(self.misuses) < MOST_MISUSES:
+            of = target if isinstance(target, Global) else None
+            self.misuses.append(Misuse(what, at, of))
 
-    def _is_allowed(self, name: Global) -> bool:
-        return (
-            self._kinds[name] == "pickle global"
-            and name not in self._misused
-            and _entry(name) is not None
-        )
+    def of(self, value: Value) -> Allowed | None:
+        """The entry of a value that is a name on the list."""
+        return self.entry(value.module, value.name) if isinstance(value, Global) else None
 
+    def call_problem(self, call: Call) -> str:
+        """Why a call is not one that the list permits; empty where it is.
 
-def call_problem(call: Call) -> str:
-    """Why a call is not one that the list permits; empty where it is.
-
-    A call of a name that is not on the list has no problem of its own: the name is the problem.
-    """
-    if not isinstance(call.callable, Global):
-        return f"on {_described(call.callable)}, which is no name"
-    entry = _entry(call.callable)
-    if entry is None:
+        A call of a name that is not on the list has no problem of its own: the name is the problem.
+        """
+        if not isinstance(call.callable, Global):
+            if isinstance(call.callable, Call) and is_zone(call.callable, call.args):
+                return ""
+            return f"on {_described(call.callable)}, which is no name"
+        entry = self.of(call.callable)
+        if entry is None:
+            return ""
+        instantiates = call.opcode in ("NEWOBJ", "NEWOBJ_EX")
+        if entry.use is Use.VALUE or (instantiates and entry.use is not Use.CLASS):
+            return f"on {call.name}, which is listed as a {entry.use.value}"
+        if not isinstance(call.args, Tuple):
+            return f"of {call.name} with arguments that are no tuple"
+        if call.kwargs is not None and not (
+            isinstance(call.kwargs, Dict) and not call.kwargs.pairs
+        ):
+            return f"of {call.name} with keyword arguments"
+        if not ARGUMENTS[entry.arguments](call.args.items, self):
+            return f"of {call.name} with other arguments than {entry.arguments}"
         return ""
-    instantiates = call.opcode in ("NEWOBJ", "NEWOBJ_EX")
-    if entry.use is Use.VALUE or (instantiates and entry.use is not Use.CLASS):
-        return f"on {call.name}, which is listed as a {entry.use.value}"
-    if not isinstance(call.args, Tuple):
-        return f"of {call.name} with arguments that are no tuple"
-    if call.kwargs is not None and not (isinstance(call.kwargs, Dict) and not call.kwargs.pairs):
-        return f"of {call.name} with keyword arguments"
-    if not _ARGUMENTS[entry.arguments](call.args.items):
-        return f"of {call.name} with other arguments than {entry.arguments}"
-    return ""
 
 
-def _entry(value: Value) -> Allowed | None:
-    return allowed(value.module, value.name) if isinstance(value, Global) else None
+def _has_pairs(kwargs: Value) -> bool:
+    return not isinstance(kwargs, Dict) or bool(kwargs.pairs)
+
+
+def _class_of(persistent: Persistent) -> Value:
+    """The class that torch's stacked format keeps with its source: ``('module', class, …)``."""
+    parts = persistent.id.items if isinstance(persistent.id, Tuple) else ()
+    if len(parts) == 4 and text(parts[0]) == "module" and isinstance(parts[1], Global):
+        return parts[1]
+    return persistent
 
 
 def _described(value: Value) -> str:
@@ -151,89 +237,3 @@ def _described(value: Value) -> str:
             return value.kind.value
         case _:
             return f"a {type(value).__name__}".lower()
-
-
-def _sets_dunder(state: Value) -> bool:
-    """True where a state's keys would reach the object's machinery, as ``__class__`` does."""
-    parts = state.items if isinstance(state, Tuple) else (state,)
-    keys = [text(key) for part in parts if isinstance(part, Dict) for key, _ in part.pairs]
-    return any(key is not None and key.startswith("__") for key in keys)
-
-
-# --- what arguments a name on the list takes, by the words that the list uses -----------------
-
-
-def _is_literal(value: Value) -> bool:
-    return value is None or isinstance(value, bool | int | float | str | Span)
-
-
-def _literals(args: tuple[Value, ...]) -> bool:
-    return all(_is_literal(a) for a in args)
-
-
-def _codec(args: tuple[Value, ...]) -> bool:
-    """A codec's name is a module's name to Python, so only these."""
-    codecs = ("latin1", "latin-1", "ascii", "utf-8", "utf8")
-    is_text = len(args) == 2 and (text(args[0]) is not None or isinstance(args[0], str | Span))
-    return is_text and text(args[1]) in codecs
-
-
-def _byte_content(args: tuple[Value, ...]) -> bool:
-    """Bytes or text, never a number, which would be a size to allocate."""
-    if not args:
-        return True
-    first = args[0]
-    encoded = isinstance(first, Call) and first.name == "_codecs.encode"
-    return (encoded or isinstance(first, str | Span)) and _literals(args[1:])
-
-
-def _array_class(args: tuple[Value, ...]) -> bool:
-    return len(args) == 3 and isinstance(args[0], Global) and str(args[0]) == "numpy.ndarray"
-
-
-def _plain_class(args: tuple[Value, ...]) -> bool:
-    """A listed class, ``object``, and nothing to start from."""
-    if len(args) != 3 or args[2] is not None:
-        return False
-    entry, base = _entry(args[0]), args[1]
-    is_object = isinstance(base, Global) and base.name == "object"
-    return entry is not None and entry.use is Use.CLASS and is_object and _entry(base) is not None
-
-
-def _factory(args: tuple[Value, ...]) -> bool:
-    """None or a built-in type, which a `defaultdict` calls for a missing key."""
-    first = args[0] if args else None
-    return first is None or (_entry(first) is not None and _module(first) in _BUILTINS)
-
-
-def _rebuilt(args: tuple[Value, ...]) -> bool:
-    """``func, type, args, state``: torch calls ``func(*args)``, then sets the state."""
-    if len(args) != 4 or not isinstance(args[0], Global) or _entry(args[0]) is None:
-        return False
-    inner = Call(args[0], args[2], None, "REDUCE", args[0].at)
-    nested = args[0].name == "_rebuild_from_type_v2"
-    return not nested and not call_problem(inner) and not _sets_dunder(args[3])
-
-
-def _stated(args: tuple[Value, ...]) -> bool:
-    """``data, requires_grad, hooks, state``: torch sets the state's keys as attributes."""
-    return len(args) == 4 and not _sets_dunder(args[3])
-
-
-def _module(value: Value) -> str:
-    return value.module if isinstance(value, Global) else ""
-
-
-_BUILTINS = ("builtins", "__builtin__")
-_ARGUMENTS: dict[str, Callable[[tuple[Value, ...]], bool]] = {
-    "any": lambda _: True,
-    "literals": _literals,
-    "text and a codec": _codec,
-    "bytes": _byte_content,
-    "ndarray": _array_class,
-    "a listed class": _plain_class,
-    "a built-in type": _factory,
-    "a listed rebuild": _rebuilt,
-    "a plain state": _stated,
-}
-ARGUMENT_WORDS = frozenset(_ARGUMENTS)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import codecs
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from credenza.artifact.interface import Bytes
 
-KEPT = 256
-"""A span of at most this many bytes carries its content along: names, dtypes, small scalars."""
+KEPT = 512
+"""A span of at most this many bytes carries its content along: names, dtypes, short texts."""
 
 
 class Kind(enum.Enum):
@@ -211,3 +211,18 @@ def children(value: Value) -> Iterator[Value]:
                 yield from pair
         case _:
             return
+
+
+def holds_objects(state: Sequence[Value]) -> bool:
+    """True where a dtype's state has Python objects in one of its fields, at any depth."""
+    todo, seen = list(state), set[int]()
+    while todo:
+        value = todo.pop()
+        if id(value) in seen or not isinstance(value, Call | Dict | Tuple):
+            continue
+        seen.add(id(value))
+        code = text(value.arguments[0]) if isinstance(value, Call) and value.arguments else None
+        if code is not None and code.startswith("O"):
+            return True
+        todo.extend(children(value))
+    return False

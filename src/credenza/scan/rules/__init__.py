@@ -22,6 +22,8 @@ _MAPS: Final = tuple(bytes([c]) for c in (*range(0x81, 0x90), 0xDE, 0xDF))
 
 RULES: Final[tuple[Rule, ...]] = (
     # --- pickles, in every container -----------------------------------------
+    LaterRule("pickle", "pickles", "Pickles"),
+    LaterRule("npy", "npy", "NpyObjects", Signs(magics=(b"\x93NUMPY",))),
     # --- graphs: Keras, TensorFlow, ONNX, TFLite ------------------------------
     LaterRule("keras configuration", "keras_config", "KerasConfig", _JSON),
     LaterRule("hdf5", "hdf5", "Hdf5"),  # its signature may stand behind anything
