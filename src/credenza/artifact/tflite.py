@@ -16,7 +16,6 @@ from credenza.artifact.model import Dtype, File, Program, Region, Tensor
 from credenza.artifact.tflite_buffers import Place, buffer, external, note
 from credenza.artifact.zip_ends import find_end
 from credenza.artifact.zip_records import entries
-from credenza.artifact.zip_records import entries, find_end
 from credenza.errors import MalformedError
 from credenza.findings import Finding
 

@@ -8,11 +8,10 @@ from credenza.artifact.interface import Signs
 from credenza.scan.interface import Rule
 from credenza.scan.later import LaterRule
 
+_JINJA: Final = Signs(suffixes=(".jinja", ".jinja2", ".j2"))
 _JSON: Final = Signs(
     magics=(b"{", b"[", b"\xef\xbb\xbf", b" ", b"\t", b"\r", b"\n"), suffixes=(".json",)
 )
-_JINJA: Final = Signs(suffixes=(".jinja", ".jinja2", ".j2"))
-_JSON: Final = (b"{", b"[", b"\xef\xbb\xbf", b" ", b"\t", b"\r", b"\n")
 _YAML: Final = Signs(magics=(b"%YAML", b"---"), suffixes=(".yaml", ".yml", "mlmodel"))
 _XML: Final = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\0<", b" ", b"\t", b"\r", b"\n")
 _REQUIREMENTS: Final = Signs(suffixes=(".txt", "conda.yaml", "python_env.yaml"))
@@ -33,7 +32,7 @@ RULES: Final[tuple[Rule, ...]] = (
     # --- headers and texts: GGUF, safetensors, skops, flax, PMML, configs -----
     LaterRule("gguf", "gguf", "GgufHeader", Signs(magics=(b"GGUF",), suffixes=(".gguf",))),
     LaterRule("jinja template", "templates", "Templates", _JINJA),
-    LaterRule("json", "json_configs", "JsonConfigs", Signs(magics=_JSON, suffixes=(".json",))),
+    LaterRule("json", "json_configs", "JsonConfigs", _JSON),
     LaterRule("yaml", "yaml_configs", "YamlConfigs", _YAML),
     LaterRule("xml", "xml_models", "XmlModels", Signs(magics=_XML, suffixes=(".xml", ".pmml"))),
     LaterRule("spacy config", "text_configs", "SpacyConfig", Signs(suffixes=(".cfg",))),

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from credenza.artifact.keras_config import is_code
 from credenza.findings import Severity
-from credenza.scan.rules import names
+from credenza.scan.rules import name_lists
 from credenza.scan.rules.keras_tree import Tree
 
 _FUNCTION, _LAMBDA, _LAYER = "function", "__lambda__", "Lambda"
@@ -142,7 +142,9 @@ def _name(module: str, name: str, registered: Any, use: str) -> Iterator[Judged]
     """Against a name, as it would be looked up: in a registry, and then in a module."""
     own = module in ("", "keras") or module.startswith(_OWN[1:])
     builtin = use == "function" and module == "builtins"  # Keras' own, in its words
-    known = names.keras("function") if use == "function" else names.keras("class", "value")
+    known = (
+        name_lists.keras("function") if use == "function" else name_lists.keras("class", "value")
+    )
     custom = registered not in (None, name)
     if (own or builtin) and name in known and not custom:
         return
@@ -187,7 +189,7 @@ def _operation(config: dict[str, Any]) -> Iterator[Judged]:
     """Against a layer of tf.keras that calls a function of TensorFlow by its public name."""
     function = str(config.get("function"))
     plain = function.removeprefix("compat.v1.").removeprefix("compat.v2.")
-    if plain in names.tensorflow("function"):
+    if plain in name_lists.tensorflow("function"):
         return
     reads = plain.startswith(("io.", "raw_ops.", "saved_model.", "py_", "numpy_", "load_"))
     severity = Severity.CRITICAL if reads else Severity.HIGH

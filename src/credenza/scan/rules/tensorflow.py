@@ -15,7 +15,7 @@ from credenza.artifact.window import Window
 from credenza.errors import MalformedError
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Seen
-from credenza.scan.rules import names, tensorflow_schemas
+from credenza.scan.rules import name_lists, tensorflow_schemas
 from credenza.scan.rules.keras_config import configuration
 from credenza.scan.rules.tensorflow_walk import (
     Graphs,
@@ -148,15 +148,15 @@ def _judged(graphs: Graphs) -> Iterator[Finding]:
 
 def operator(name: str, at: int, rule: str = "scan.tensorflow-operator") -> Iterator[Finding]:
     """What speaks against an operation of TensorFlow, by its name."""
-    if name in names.tensorflow("computes"):
+    if name in name_lists.tensorflow("computes"):
         return
     severity, what = Severity.CRITICAL, "a graph calls a Python function"
-    if name in names.tensorflow("opens"):
+    if name in name_lists.tensorflow("opens"):
         what = "a graph reads or writes a file that it names"
-    elif name in names.tensorflow("may open"):
+    elif name in name_lists.tensorflow("may open"):
         severity = Severity.HIGH
         what = "a graph opens files or connections, or runs a graph hidden in bytes"
-    elif name not in names.tensorflow("runs"):
+    elif name not in name_lists.tensorflow("runs"):
         severity = Severity.HIGH
         what = "a graph calls an operation that TensorFlow does not bring"
     yield Finding(rule=rule, severity=severity, what=what, where=Where(start=at), found=name[:120])

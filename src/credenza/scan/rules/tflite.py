@@ -11,7 +11,7 @@ from credenza.artifact.model import Program
 from credenza.artifact.tflite import MAGIC, SUFFIX, examined
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Seen
-from credenza.scan.rules import names
+from credenza.scan.rules import name_lists
 from credenza.scan.rules.tensorflow import operator
 
 _RULE: Final = "scan.tflite-operator"
@@ -74,7 +74,7 @@ def _operator(program: Program) -> Iterator[Finding]:
     name, at = program.name, program.start
     if name.startswith(_FLEX):
         own = name.removeprefix(_FLEX)
-        if own in names.tensorflow("computes"):
+        if own in name_lists.tensorflow("computes"):
             what = "a model calls TensorFlow, which must be linked beside TFLite"
             yield _finding(Severity.LOW, what, name, at)
         yield from operator(own, at, _RULE)
