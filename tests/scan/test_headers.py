@@ -64,7 +64,8 @@ def test_an_honest_file_is_not_accused() -> None:
 
 def test_a_file_that_was_cut_short_or_is_newer_is_unread_and_no_accusation() -> None:
     newer = safetensors({"a": TENSOR | {"dtype": "F2_NEW"}})
-    for data in (newer, *(HONEST[:n] for n in (0, 5, 9, 40, len(HONEST) - 1))):
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+    for data in (newer, pointer, *(HONEST[:n] for n in (0, 5, 9, 40, len(HONEST) - 1))):
         report = looked("a.safetensors", data)
         assert report.unread
         assert not accused(report)

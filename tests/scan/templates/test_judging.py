@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 import sys
 import time
@@ -169,3 +170,72 @@ def test_nothing_is_compiled_or_rendered() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.stdout.strip() == str(len(ESCAPES)), done.stderr[-500:]
+
+
+# --- the same payloads in other clothes ---------------------------------------------
+
+
+def _in_brackets(text: str, _: random.Random) -> str:
+    return re.sub(r"\.(__\w+__)", r"['\1']", text)
+
+
+def _in_hex(text: str, random_: random.Random) -> str:
+    def spelled(match: re.Match[str]) -> str:
+        return "".join(f"\\x{ord(c):02x}" if random_.random() < 0.6 else c for c in match[0])
+
+    return re.sub(r"__\w+__(?=')", spelled, text)
+
+
+def _in_two(text: str, random_: random.Random) -> str:
+    operator = random_.choice(["~", " + "])
+    return re.sub(r"'(__\w+?)(\w+__)'", rf"('\1'{operator}'\2')", text)
+
+
+def _backwards(text: str, _: random.Random) -> str:
+    return re.sub(r"'(__\w+__)'", lambda m: f"('{m[1][::-1]}'|reverse)", text)
+
+
+def _in_a_condition(text: str, _: random.Random) -> str:
+    return f"{{% if messages|length > 3 %}}{text}{{% endif %}}"
+
+
+def _in_a_macro(text: str, _: random.Random) -> str:
+    return f"{{% macro q9() %}}{text}{{% endmacro %}}{{{{ q9() }}}}"
+
+
+def _among_others(text: str, random_: random.Random) -> str:
+    other = random_.choice(HONEST).read_text("utf-8")
+    return random_.choice([other + text, text + other])
+
+
+MUTATIONS = [
+    *(_in_brackets, _in_hex, _in_two, _backwards),
+    *(_in_a_condition, _in_a_macro, _among_others),
+]
+
+
+def test_no_mutant_of_an_escape_is_missed() -> None:
+    random_ = random.Random(9)
+    for name, text in ESCAPES.items():
+        for _ in range(4):
+            mutant = text
+            for mutate in random_.sample(MUTATIONS, random_.randint(1, 4)):
+                mutant = mutate(mutant, random_)
+            try:
+                answer = worst(mutant)
+            except UnreadableError:
+                continue  # said, and so not missed
+            assert answer is not None, (name, mutant)
+            assert answer >= Severity.HIGH, (name, mutant)
+
+
+def test_neither_jinja_nor_yaml_is_imported_before_it_is_needed() -> None:
+    code = (
+        "import sys, credenza.scan\n"
+        "credenza.scan.scan(sys.argv[1])\n"
+        "print(sorted({'jinja2', 'yaml', 'xml.parsers.expat'} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, __file__], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

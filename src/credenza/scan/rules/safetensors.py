@@ -12,7 +12,7 @@ from typing import Final, final
 
 from credenza.artifact.safetensors import SUFFIX, Safetensors
 from credenza.errors import MalformedError
-from credenza.findings import Finding, Severity, Where
+from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.configs.members import leaves
 from credenza.scan.interface import Piece, Said, Seen
 from credenza.scan.rules.payload import payload
@@ -21,6 +21,7 @@ from credenza.scan.rules.refusals import refused
 _BROKEN: Final = frozenset(
     ("safetensors-truncated", "safetensors-dtype", "safetensors-outside", "safetensors-json")
 )
+_LFS: Final = b"version https://git-lfs"
 _READER: Final = Safetensors()
 
 
@@ -37,6 +38,9 @@ class SafetensorsHeader:
         return piece.path.lower().endswith(SUFFIX) or _READER.claims(piece)
 
     def examine(self, piece: Piece) -> Iterator[Seen]:
+        if piece.head(len(_LFS)) == _LFS:
+            yield Unread(where=Where(), why="it stands for a file that Git did not fetch")
+            return
         try:
             file = _READER.read(piece)
         except MalformedError as e:
