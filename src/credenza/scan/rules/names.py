@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from credenza.artifact.opening import FORMAT_OF_NAME
-from credenza.artifact.pickles import BrokenPickleError, Limits, interpret
 from credenza.errors import CredenzaError
 from credenza.findings import Finding, Severity, Where
 from credenza.scan.interface import Piece, Said, Seen
 
-_TRIAL: Final = Limits(opcodes=20_000)
+_TRIAL: Final = 20_000
+"""Opcodes, for what only looks as if it might be a pickle."""
+_BEGINNINGS: Final = frozenset(b"\x80(.012FGIJKLMNPQRSTUVX]abcdeghijlopqrstu}")
+"""With which a pickle can begin."""
 _TEXTS: Final = (
     *(".json", ".jsonl", ".txt", ".md", ".csv", ".tsv", ".yaml", ".yml", ".toml", ".ini", ".cfg"),
     *(".xml", ".html", ".rst", ".jinja", ".vocab", ".merges", ".py", ".ipynb", ".sh"),
@@ -140,10 +142,13 @@ def _is_pickle(piece: Piece, *, text: bool) -> bool:
 
     A text, which can be one by chance, must call something.
     """
-    if piece.size < 2 or piece.head(4) in (b"PK\3\4", b"PK\5\6"):
+    head = piece.head(4)
+    if len(head) < 2 or head[0] not in _BEGINNINGS or head in (b"PK\3\4", b"PK\5\6"):
         return False
+    from credenza.artifact.pickles import BrokenPickleError, Limits, interpret  # takes 30 ms
+
     try:
-        pickle = interpret(piece, limits=_TRIAL, joblib=True)
+        pickle = interpret(piece, limits=Limits(opcodes=_TRIAL), joblib=True)
     except BrokenPickleError as e:
         return e.calls > 0
     return pickle.calls > 0 or (not text and pickle.stop == piece.size)
