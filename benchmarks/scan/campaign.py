@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.scan.mutations import LARGEST, mutated
-from tests.scan.population import Malicious, population
+from tests.scan.mutations import mutated
+from tests.scan.population import Form, Malicious, population
 
 from credenza.findings import Report
 from credenza.scan import scan
@@ -50,7 +50,7 @@ def campaign(
     silent: it has no answer. ``progress`` is told how many vectors are done, and of how many;
     ``missed`` each mutation that passed.
     """
-    vectors = [v for v in population() if len(v.data) <= LARGEST]
+    vectors = [v for v in population() if v.form != Form.BOMB]
     counts = Counter({FOUND: 0, UNREAD: 0, SILENT: 0})
     tasks = [(v.name, per_vector, seed) for v in vectors]
     with ProcessPoolExecutor(os.cpu_count()) as pool:

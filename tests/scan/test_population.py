@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 from credenza.findings import Report, Severity
-from credenza.scan import scan
+from credenza.scan import Limits, scan
 from tests.scan.population import MARKER, MODULES, Malicious, area, population
 
 CATEGORIES: Final = {
@@ -42,6 +42,9 @@ CATEGORIES: Final = {
     "config": 5,
 }
 """By category: as many as the other scanners were measured on, or more."""
+
+LIMITS: Final = Limits(unpacked=1 << 26)
+"""Bombs, of over 1 GiB, are known as such sooner."""
 
 LOADERS: Final = {
     "pickle": "import pickle\ndef load(path):\n    with open(path, 'rb') as f: pickle.load(f)",
@@ -99,7 +102,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 def verdicts(category: str, folder: Path) -> list[Verdict]:
     found = []
     for i, vector in enumerate(v for v in population() if v.category == category):
-        found.append(Verdict(vector, scan(vector.lay(folder / f"{i}"))))
+        found.append(Verdict(vector, scan(vector.lay(folder / f"{i}"), limits=LIMITS)))
     return found
 
 

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from credenza.findings import Severity
 from tests.scan.population import assemble as a
 from tests.scan.population.interface import COMMAND, Form, Malicious
 from tests.scan.population.zips import Entry, forged, gzipped, linked_zip, tarred, zipped
@@ -141,7 +140,7 @@ def _escaping() -> Iterator[Malicious]:
 def _bombs() -> Iterator[Malicious]:
     reference = "scan.md 2.1, bombs"
     megabytes = gzipped(bytes(64 << 20))
-    yield archive("gzip bomb of 2 GiB", "m.gz", megabytes * 32, reference)
+    yield archive("gzip bomb of 2 GiB", "m.gz", megabytes * 32, reference, form=Form.BOMB)
     core = zlib.compressobj(9, zlib.DEFLATED, -15)
     kernel = core.compress(bytes(64 << 20)) + core.flush()
     same = zlib.crc32(bytes(64 << 20))
@@ -150,7 +149,7 @@ def _bombs() -> Iterator[Malicious]:
         Entry(name=f"{i}", data=kernel, method=8, size=64 << 20, crc=same, at=0)
         for i in range(1, 200)
     ]
-    yield archive("zip bomb of one kernel", "m.zip", forged(entries), "Fifield 2019, zip bombs")
+    yield archive("zip bomb of one kernel", "m.zip", forged(entries), "Fifield 2019, zip bombs",
+                  form=Form.BOMB)  # fmt: skip
     lie = Entry(name="w", data=kernel, method=8, size=1, crc=same)
-    yield archive("zip that says it is small", "m.zip", forged([lie]), reference,
-                  least=Severity.HIGH, form=Form.OPAQUE)  # fmt: skip
+    yield archive("zip that says it is small", "m.zip", forged([lie]), reference, form=Form.BOMB)

@@ -301,5 +301,10 @@ def vectors() -> Iterator[Malicious]:
                     ),
                 ),
                 form=Form.PICKLE,
-                live="pickle" if name in _LIVE else "",
+                live=_loader(name) if name in _LIVE else "",
             )
+
+
+def _loader(name: str) -> str:
+    """By what it is shown to run: importing torch once is enough."""
+    return "torch" if name.startswith("torch") else "pickle"

@@ -38,6 +38,8 @@ class Form:
     PROTOBUF = "protobuf"
     OPAQUE = "opaque"
     """As it is: only what is around it may change."""
+    BOMB = "bomb"
+    """It costs seconds to look at: once is enough."""
     NAMED = "named"
     """The name or the place is what is malicious; nothing may change."""
 

@@ -56,7 +56,6 @@ def _differing() -> dict[str, bytes]:
         "a shape that overflows to its size": file({"w": entry(shape=(1 << 32, 1 << 32, 4))}),
         "a shape below 0": file({"w": entry(shape=(-2, -2))}),
         "a size of another type": file({"w": entry(dtype="F64")}),
-        "text behind the header": file(json.dumps({"w": entry()}) + json.dumps({"v": entry()})),
         "offsets in reverse": file({"w": entry(16, 0)}),
         "offsets below 0": file({"w": entry(-16, 0)}),
         "a name that leads out": file({"../../etc/passwd": entry()}),
@@ -75,6 +74,7 @@ def _broken() -> dict[str, bytes]:
         "offsets past the end": file({"w": entry(0, 1 << 40, (1 << 38,))}),
         "header nested deep": file('{"w":' * 5000 + "1" + "}" * 5000),
         "header is a list": file("[1]"),
+        "text behind the header": file(json.dumps({"w": entry()}) + json.dumps({"v": entry()})),
         "a type nobody knows": file({"w": entry(dtype="X99")}),
     }
 

@@ -117,7 +117,8 @@ def vectors() -> Iterator[Malicious]:
                   Severity.MEDIUM, form=Form.OPAQUE)  # fmt: skip
     yield _python("with a mark of UTF-8", "net.py", codecs.BOM_UTF8 + evil, form=Form.OPAQUE)
     yield _python("with a NUL", "net.py", evil + b"\0", form=Form.OPAQUE)
-    yield _python("that breaks off", "net.py", evil + b"def (:\n", form=Form.OPAQUE)
+    broken = evil + b"def (:\n"  # it does not compile, so nothing of it runs
+    yield _python("that breaks off", "net.py", broken, form=Form.OPAQUE, unread_will_do=True)
 
 
 def _notebook(source: str) -> bytes:
@@ -132,9 +133,10 @@ def _notebook(source: str) -> bytes:
 
 
 def _python(
-    name: str, path: str, data: bytes, least: Severity = Severity.HIGH, form: str = Form.PYTHON
-) -> Malicious:
+    name: str, path: str, data: bytes, least: Severity = Severity.HIGH, form: str = Form.PYTHON,
+    *, unread_will_do: bool = False,
+) -> Malicious:  # fmt: skip
     return Malicious(
         name=f"python {name}", category="python", reference="issue 4, the Python beside the model",
-        files=((path, data),), least=least, form=form,
+        files=((path, data),), least=least, form=form, unread_will_do=unread_will_do,
     )  # fmt: skip

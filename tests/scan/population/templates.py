@@ -94,8 +94,9 @@ def vectors() -> Iterator[Malicious]:
     evil = TEMPLATES["cycler"]
     for name, (path, data) in _places(evil).items():
         yield _template(f"in {name}", path, data, _CVE)
-    yield _template("broken behind its payload", "tokenizer_config.json",
-                    _config(evil + "{% endfor %}"), _ESCAPE)  # fmt: skip
+    broken = _config(evil + "{% endfor %}")  # it does not compile, so nothing of it runs
+    yield _template("broken behind its payload", "tokenizer_config.json", broken, _ESCAPE,
+                    unread_will_do=True)  # fmt: skip
 
 
 def _config(template: object) -> bytes:
@@ -126,10 +127,11 @@ def _places(evil: str) -> dict[str, tuple[str, bytes]]:
 
 
 def _template(
-    name: str, path: str, data: bytes, reference: str, least: Severity = Severity.HIGH
-) -> Malicious:
+    name: str, path: str, data: bytes, reference: str, least: Severity = Severity.HIGH, *,
+    unread_will_do: bool = False,
+) -> Malicious:  # fmt: skip
     form = Form.OPAQUE if path.endswith((".gguf", ".bin")) else Form.TEMPLATE
     return Malicious(
         name=f"jinja {name}", category="jinja", reference=reference, least=least,
-        files=((path, data),), form=form,
+        files=((path, data),), form=form, unread_will_do=unread_will_do,
     )  # fmt: skip
