@@ -154,3 +154,16 @@ def test_a_long_way_to_the_name_hides_it_from_nobody(data: bytes) -> None:
     for path in ("x.pkl", "weights"):
         seen = Seen(data, path)
         assert seen.findings or seen.unread
+
+
+def test_references_that_multiply_are_noted() -> None:
+    laughs = b"]" + b"".join(b"q%c]h%ch%c\x86a" % (i, i, i) for i in range(60)) + b"."
+    assert [(f.rule, f.severity) for f in Seen(laughs).findings] == [
+        ("scan.pickle-expansion", Severity.LOW)
+    ]
+    shared = list(range(10))
+    assert Seen(pickle.dumps([[shared, shared]] * 1000)).findings == []
+
+
+def test_an_empty_pickle_is_unread() -> None:
+    assert Seen(b"", "x", "pickle").unread

@@ -67,6 +67,9 @@ def read(file: Bytes, names: Names, most: Limits | None = None) -> Reading:
     found = Reading(Uses(names), Uses(names))
     most = most or limits(file.size)
     at, values = 0, list[Pickle]()
+    if not file.size:
+        where = Where(file=file.path)
+        found.error = broken("pickle-truncated", "pickle: there is none in 0 bytes", where)
     while at < file.size:
         if found.pickles >= MOST_STREAMS or found.uses.opcodes > most.opcodes:
             found.error = _too_many(file, at)

@@ -14,6 +14,7 @@ from credenza.artifact.zips import Slice, is_zip
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Said, Seen
 from credenza.scan.pickles import PickleNames, Reading, dangers, judged, payloads, read, spoken
+from credenza.scan.pickles.expansion import expands
 from credenza.scan.pickles.names import dangerous
 
 SUFFIXES: Final = (".pkl", ".pickle", ".p", ".pck", ".pcl", ".pk", ".joblib", ".jbl", ".dill")
@@ -53,6 +54,8 @@ class Pickles:
         yield from dangers(found.by_pickle)
         yield from _unread(found)
         yield from _behind(piece, found)
+        if found.first is not None and expands(found.first.value):
+            yield _laughs()
         yield from payloads(piece, found.uses, names)
 
     def _is_one(self, piece: Piece, head: bytes) -> bool:
@@ -112,6 +115,11 @@ def _unread(found: Reading) -> Iterator[Finding | Unread]:
     if found.two_ways:
         yield error.finding
     yield Unread(where=error.finding.where, why=error.finding.what)
+
+
+def _laughs() -> Finding:
+    what = "its references multiply to more than 2⁴⁰ when it is printed, hashed or copied"
+    return Finding(rule="scan.pickle-expansion", severity=Severity.LOW, what=what)
 
 
 def _behind(piece: Piece, found: Reading) -> Iterator[Seen]:
