@@ -10,6 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
+from credenza.artifact import hdf5
+from credenza.scan.rules import hdf5 as rule
 from tests.scan.graphs import HONEST, accused, of, scanned, worst
 
 LAMBDA = '{"class_name": "Lambda", "config": {"function_type": "lambda"}}'
@@ -34,6 +36,10 @@ def virtual(file: Any) -> None:
     layout = h5py.VirtualLayout((4,), "f4")
     layout[:] = h5py.VirtualSource("/etc/other.h5", "x", (4,))
     file.create_virtual_dataset("w", layout)
+
+
+def test_the_rule_and_the_reader_mean_one_format() -> None:
+    assert (rule.SIGNATURE, rule.SUFFIXES) == (hdf5.SIGNATURE, hdf5.SUFFIXES)
 
 
 @pytest.mark.parametrize("path", sorted(HONEST.glob("*.h5")), ids=lambda p: p.name)

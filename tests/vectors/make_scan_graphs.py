@@ -130,7 +130,7 @@ def saved2(model: Any, out: Any) -> None:
             shutil.copy(f"{folder}/{name}", out)
 
 
-class Table(tf.Module):  # type: ignore[misc]  it ships no types
+class Table(tf.Module):  # type: ignore[misc]  # it ships no types
     """What reads its vocabulary from an asset, as older models do."""
 
     def __init__(self, path: Any) -> None:

@@ -18,6 +18,7 @@ _REQUIREMENTS: Final = Signs(suffixes=(".txt", "conda.yaml", "python_env.yaml"))
 _SAFETENSORS: Final = Signs(magics=(b"{",), at=8, suffixes=(".safetensors",))
 _MAPS: Final = tuple(bytes([c]) for c in (*range(0x81, 0x90), 0xDE, 0xDF))
 """With which MessagePack begins a map that holds something."""
+_TENSORFLOW: Final = Signs(magics=(b"\n", b"\x08", b"\x12"), suffixes=(".pb", ".meta", ".pbtxt"))
 
 RULES: Final[tuple[Rule, ...]] = (
     # --- pickles, in every container -----------------------------------------
@@ -26,7 +27,7 @@ RULES: Final[tuple[Rule, ...]] = (
     # --- graphs: Keras, TensorFlow, ONNX, TFLite ------------------------------
     LaterRule("keras configuration", "keras_config", "KerasConfig", _JSON),
     LaterRule("hdf5", "hdf5", "Hdf5"),  # its signature may stand behind anything
-    LaterRule("tensorflow graph", "tensorflow", "Tensorflow"),
+    LaterRule("tensorflow graph", "tensorflow", "Tensorflow", _TENSORFLOW),
     LaterRule("onnx", "onnx", "Onnx", Signs(magics=(b"\x08",), suffixes=(".onnx", ".pb"))),
     LaterRule("tflite", "tflite", "Tflite", Signs(magics=(b"TFL3",), at=4, suffixes=(".tflite",))),
     # --- headers and texts: GGUF, safetensors, skops, flax, PMML, configs -----

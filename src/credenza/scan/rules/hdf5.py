@@ -1,6 +1,7 @@
 """HDF5: Keras' models and weights, and what leads out of a file.
 
 The reader of `credenza.artifact` walks it without libhdf5; here it goes on behind what is wrong.
+Every file is asked whether it is one, so the reader is imported for the first that is.
 """
 
 from __future__ import annotations
@@ -9,14 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, final
 
-from credenza.artifact.hdf5 import SIGNATURE, SUFFIXES, examined
 from credenza.artifact.interface import Bytes
-from credenza.artifact.pickles import BrokenPickleError
-from credenza.artifact.zips import Slice
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Seen
-from credenza.scan.rules.keras_config import configuration
 
+SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+SUFFIXES: Final = (".h5", ".hdf5")
 _FIRST_USER_BLOCK: Final = 512
 _MATLAB: Final = b"MATLAB 7.3 MAT-file"
 _ACCUSES: Final = frozenset({"artifact.hdf5-external"})
@@ -35,6 +34,10 @@ class Hdf5:
         return _begins(piece) is not None or piece.path.lower().endswith(SUFFIXES)
 
     def examine(self, piece: Piece) -> Iterator[Seen]:
+        from credenza.artifact.hdf5 import examined
+        from credenza.artifact.zips import Slice
+        from credenza.scan.rules.keras_config import configuration
+
         start = _begins(piece)
         if start is None:
             yield Unread(where=Where(), why="it is called HDF5, and has no signature of it")
@@ -44,7 +47,7 @@ class Hdf5:
         inner: Bytes = Slice(piece, start, piece.size - start) if start else piece
         found = examined(inner, start)
         for broken in found.broken:
-            yield from _broken(broken, start, piece.size)
+            yield from _broken(broken.finding, start, piece.size)
         for text, at in found.configs:
             if text is None:
                 why = "the configuration of a model is no single text"
@@ -78,9 +81,8 @@ def _front(piece: Piece, start: int) -> Iterator[Finding]:
     )
 
 
-def _broken(broken: BrokenPickleError, base: int, size: int) -> Iterator[Seen]:
+def _broken(finding: Finding, base: int, size: int) -> Iterator[Seen]:
     """As a finding where it speaks of intent, and as unread where it kept from reading on."""
-    finding = broken.finding
     at = (finding.where.start or 0) + base
     accused = finding.rule in _ACCUSES or _TWICE in finding.what or _is_longer(finding, size)
     if accused:

@@ -20,13 +20,13 @@ _KNOWN: Final = frozenset(
     re.findall(
         r"[\w-]+",
         """
-    AudioMicrofrontend AudioSpectrogram Convolution2DTransposeBias Irfft2D
+    AudioMicrofrontend AudioSpectrogram Convolution2DTransposeBias edgetpu-custom-op Irfft2D
     LandmarksToTransformMatrix MaxPoolingWithArgmax2D MaxUnpooling2D Mfcc NGrams NumericVerify
-    RFFT2D Resampler SentencepieceTokenizeOp SignalDelay SignalFft SignalFftAutoScale SignalFilterBank
-    SignalFilterBankLog SignalFilterBankSpectralSubtraction SignalFilterBankSquareRoot
-    SignalFramer SignalIrfft SignalOverlapAdd SignalPCAN SignalRfft SignalStacker SignalWindow
-    TFLite_Detection_PostProcess TransformLandmarks TransformTensorBilinear WordPieceTokenize
-    edgetpu-custom-op
+    Resampler RFFT2D SentencepieceTokenizeOp SignalDelay SignalFft SignalFftAutoScale
+    SignalFilterBank SignalFilterBankLog SignalFilterBankSpectralSubtraction
+    SignalFilterBankSquareRoot SignalFramer SignalIrfft SignalOverlapAdd SignalPCAN SignalRfft
+    SignalStacker SignalWindow TFLite_Detection_PostProcess TransformLandmarks
+    TransformTensorBilinear WordPieceTokenize
     """,
     )
 )
