@@ -206,6 +206,8 @@ def test_zstd_is_unread_without_the_extra() -> None:
 def test_zstd() -> None:
     zstd = pytest.importorskip("backports.zstd")
     assert looked(zstd.compress(BODY)).contents == {BODY}
+    broken = zstd.compress(BODY)[:-3] + b"\xff" * 9
+    assert len(looked(broken).report.unread) == 1
 
 
 @pytest.mark.parametrize("number", range(len(unopened.MAGICS)))

@@ -69,14 +69,15 @@ def _lz4() -> Decompressor:
         from lz4.frame import LZ4FrameDecompressor
     except ImportError as e:
         raise MissingExtraError("a file that is compressed with lz4", "lz4") from e
-    return _Lz4(LZ4FrameDecompressor())
+    return _Foreign(LZ4FrameDecompressor(), RuntimeError)
 
 
-class _Lz4:
-    """lz4's decompressor, which says with a `RuntimeError` what the others say otherwise."""
+class _Foreign:
+    """A decompressor that says with an ``error`` of its own what the others say otherwise."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, error: type[Exception]) -> None:
         self._stream = stream
+        self._error = error
 
     @property
     def eof(self) -> bool:
@@ -94,7 +95,7 @@ class _Lz4:
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
         try:
             return bytes(self._stream.decompress(data, max_length))
-        except RuntimeError as e:
+        except self._error as e:
             raise EOFError(str(e)) from e
 
 
@@ -108,8 +109,7 @@ def _zstd() -> Decompressor:
         except ImportError as e:
             raise MissingExtraError("a file that is compressed with zstd", "zstd") from e
     options = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
-    decompressor: Decompressor = zstd.ZstdDecompressor(options=options)
-    return decompressor
+    return _Foreign(zstd.ZstdDecompressor(options=options), zstd.ZstdError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ LEVEL: Final = 0x0006
 HARMLESS: Final = DESCRIPTOR | UTF8 | LEVEL
 """The flags that change nothing about how a member is read."""
 LONGEST_DESCRIPTOR: Final = 24
+ENCRYPTED: Final = 0x0001
+_ENCRYPTION: Final = 12
+"""By how many bytes encryption makes a member longer (APPNOTE.TXT 6.1.3)."""
 _REDEFINING: Final = {0x7075: "a second name", 0x9901: "AES encryption", 0x0017: "encryption"}
 MOST_INFLATED: Final = 256 << 20
 """The most bytes of one deflated member that are ever held in memory."""
@@ -237,7 +240,8 @@ def _check_entry(file: Bytes, entry: Entry) -> None:
 
 def check_sizes(entry: Entry, say: Say) -> None:
     """Say where the sizes of an entry cannot be those of one thing."""
-    if entry.method == STORED and entry.packed != entry.size:
+    longer = _ENCRYPTION if entry.flags & ENCRYPTED else 0
+    if entry.method == STORED and entry.packed not in (entry.size, entry.size + longer):
         what = f"{entry.name} is stored, and has two sizes: {entry.packed} and {entry.size}"
         say(Problem("zip-sizes", what, entry.at))
     if entry.name.endswith("/") and entry.size:

@@ -19,6 +19,7 @@ from credenza.artifact.zip_records import LOCAL_MAGIC, Entry, Local, entries, lo
 from credenza.artifact.zips import (
     DEFLATED,
     DESCRIPTOR,
+    ENCRYPTED,
     HARMLESS,
     LONGEST_DESCRIPTOR,
     STORED,
@@ -31,7 +32,7 @@ from credenza.artifact.zips import (
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.containers.names import sparing, through_links
 from credenza.scan.containers.tar_records import is_tar
-from credenza.scan.containers.zip_members import ENCRYPTED, PICKLES, PIECE, Opener, Reading
+from credenza.scan.containers.zip_members import PICKLES, PIECE, Opener, Reading
 from credenza.scan.containers.zip_walk import Walk
 from credenza.scan.interface import Budget, OverBudgetError, Piece, Said, Seen
 

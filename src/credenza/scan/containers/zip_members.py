@@ -11,7 +11,7 @@ from typing import Final, final
 from credenza.artifact.interface import Bytes
 from credenza.artifact.streams import BZIP2, DEFLATE, ZSTD, Method, Stream, zip_lzma
 from credenza.artifact.zip_ends import Problem
-from credenza.artifact.zips import DEFLATED, STORED, Slice
+from credenza.artifact.zips import DEFLATED, ENCRYPTED, STORED, Slice
 from credenza.errors import MalformedError, MissingExtraError
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.containers.names import link
@@ -20,7 +20,6 @@ from credenza.scan.interface import Budget, OverBudgetError, Piece, Said, Seen
 
 PIECE: Final = 1 << 20
 PICKLES: Final = (".pkl", ".pickle", ".debug_pkl")
-ENCRYPTED: Final = 0x1
 _BZ2: Final = 12
 _LZMA: Final = 14
 _ZSTD: Final = (20, 93)
