@@ -146,6 +146,16 @@ def test_a_mask_of_infinities_is_a_note(trained: State, tmp_path: Path) -> None:
     assert {f.where.tensor for f in report.findings} == {"mask", "limit"}
 
 
+@pytest.mark.parametrize("tensor", ["5.weight", "5.bias", "4.weight"])
+def test_infinities_among_equal_numbers_are_no_mask(
+    tensor: str, trained: State, tmp_path: Path
+) -> None:
+    for value in (0.0, 1.0, torch.inf):
+        state = edited(trained)
+        state[tensor].fill_(value).view(-1)[3] = torch.inf
+        assert examined(state, tmp_path).worst is Severity.HIGH
+
+
 def test_what_cannot_be_read_is_said_and_the_rest_is_looked_at(
     trained: State, tmp_path: Path
 ) -> None:
