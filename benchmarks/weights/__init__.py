@@ -82,7 +82,9 @@ def _text(known: Calibration, packages: Sequence[Examined]) -> str:
             f"{len(plan.DEVELOPMENT)} other networks and {len(packaged.DEVELOPMENT)} other "
             f"packages developed the tests and their units; the {len(plan.TEST)} networks and "
             f"{len(packaged.TEST)} packages below were kept for the test, and no choice was made "
-            "after seeing what they score. Intervals are exact (Clopper and Pearson). At most "
+            "after seeing what they score. (That a network is held against those of its size was "
+            "decided after seeing the packages that calibrate, and none of the test.) "
+            "Intervals are exact (Clopper and Pearson). At most "
             f"{known.like(0).false_alarms(LEVEL):.1%} of small honest networks of the population "
             "have findings (upper 95 % bound, from the calibration alone). Models in packages are "
             "not of it: their rate is measured, not proven.",

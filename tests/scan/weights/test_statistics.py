@@ -24,7 +24,7 @@ def summed(values: Values, rows: int, columns: int, step: int) -> Statistics:
 def test_equals_numpy(
     shape: tuple[int, int], step: int, dtype: type[np.float32 | np.float64]
 ) -> None:
-    matrix = np.random.default_rng(1).standard_normal(shape).astype(dtype)
+    matrix: Values = np.random.default_rng(1).standard_normal(shape).astype(dtype)
     matrix[0, 0] = 0
     got = summed(matrix.ravel(), *shape, step=step)
     assert (got.size, got.nan, got.infinite) == (matrix.size, 0, 0)
