@@ -138,7 +138,23 @@ def test_names() -> None:
         "None",
     }
     assert [t.name for t in read(saved(weight)).tensors] == ["tensor"]
-    assert rule_of(saved({"a.b": weight, "a": {"b": weight}})) == "tensor-name-twice"
+    two_ways = read(saved({"a.b": weight, "a": {"b": weight}})).tensors
+    assert [t.name for t in two_ways] == ["a.b", "a.b#2"]
+    claimed = {"a.b": weight, "a": {"b": weight}, "a.b#2": weight}
+    assert rule_of(saved(claimed)) == "tensor-name-twice"
+
+
+def test_a_key_that_a_dict_has_twice_is_refused() -> None:
+    two = saved({"aa": torch.ones(1), "ab": torch.zeros(1)})
+    with zipfile.ZipFile(io.BytesIO(two)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(
+                name, part.replace(b"ab", b"aa") if name.endswith("data.pkl") else part
+            )
+    assert rule_of(out.getvalue()) == "tensor-name-twice"
 
 
 class Net(torch.nn.Module):

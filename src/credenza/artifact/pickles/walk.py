@@ -8,6 +8,7 @@ and its state dict give the same names.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -44,16 +45,20 @@ class _Step:
     name: str
     depth: int
     leaving: bool = False
+    twice: bool = False
+    """Whether a dict on the way here has its key twice."""
 
 
 def named(root: Value, is_leaf: Callable[[Value], bool]) -> Iterator[tuple[str, Value]]:
     """Every leaf by every path to it, in the order of the graph; below a leaf nothing is sought.
 
-    The root itself has the empty name. A cycle is followed once.
+    The root itself has the empty name. A cycle is followed once. Where two ways that are no names
+    in the file come out alike, the second has ``#2`` behind it; two values under one key of a dict
+    have one name, for whoever asks to refuse.
     Raises `TooManyPathsError` past `MOST_STEPS` steps or `DEEPEST` levels.
     """
     leading = _leading(root, is_leaf)
-    steps, path = 0, set[int]()
+    steps, path, given = 0, set[int](), Counter[str]()
     todo = [_Step(root, "", 0)]
     while todo:
         step = todo.pop()
@@ -62,7 +67,9 @@ def named(root: Value, is_leaf: Callable[[Value], bool]) -> Iterator[tuple[str, 
             path.discard(here)
             continue
         if is_leaf(step.node):
-            yield step.name, step.node
+            given[step.name] += 1
+            again = given[step.name] > 1 and not step.twice
+            yield (f"{step.name}#{given[step.name]}" if again else step.name), step.node
             continue
         if here not in leading or here in path:
             continue
@@ -71,8 +78,14 @@ def named(root: Value, is_leaf: Callable[[Value], bool]) -> Iterator[tuple[str, 
             raise TooManyPathsError
         path.add(here)
         todo.append(_Step(step.node, step.name, step.depth, leaving=True))
+        repeated = _repeated(step.node)
         below = [
-            _Step(child, _joined(step.name, part), step.depth + 1)
+            _Step(
+                child,
+                _joined(step.name, part),
+                step.depth + 1,
+                twice=step.twice or part in repeated,
+            )
             for part, child in _parts(step.node)
             if id(child) in leading
         ]
@@ -120,6 +133,20 @@ def persistent(root: Value) -> list[Persistent]:
     return found
 
 
+def _repeated(node: Value) -> frozenset[str]:
+    """The keys that a dict has twice, or an instance among the keys or attributes it was given."""
+    match node:
+        case Dict(pairs):
+            groups = [pairs]
+        case Call():
+            states = [p for s in node.states for p in (s.items if isinstance(s, Tuple) else (s,))]
+            groups = [node.pairs, *(s.pairs for s in states if isinstance(s, Dict))]
+        case _:
+            return frozenset()
+    counts = (Counter(name for name, _ in _keyed(pairs)) for pairs in groups)
+    return frozenset(name for count in counts for name, times in count.items() if times > 1)
+
+
 def _joined(name: str, part: str) -> str:
     return f"{name}.{part}" if name and part else name or part
 
@@ -153,11 +180,11 @@ def _made(call: Call) -> Iterator[tuple[str, Value]]:
     yield from _keyed(call.pairs)
     for state in call.states:
         parts = state.items if isinstance(state, Tuple) else (state,)
-        for part in parts:
+        for i, part in enumerate(parts):
             if isinstance(part, Dict):
                 yield from _attributes(part)
             else:
-                yield "", part
+                yield (str(i) if len(parts) > 1 else ""), part
 
 
 def _attributes(state: Dict) -> Iterator[tuple[str, Value]]:
