@@ -29,11 +29,11 @@ LARGEST: Final = 64 * 1024
 
 TEXT: Final = """
 Each parser of bytes that somebody else may have written, under atheris (libFuzzer, led by the
-branches that the code takes), beginning with the tests' vectors, with models of every format, and
-with what earlier runs on the same machine found new. Inputs are of up to 64 KiB. A fault is an
-exception that is not one of ours, an input that takes over 5 seconds, or one that takes more memory
-than 4 times its size and 64 MB; a target ends at its first fault. This shows what was not found,
-not that nothing is there.
+branches that the code takes), beginning with the tests' vectors, with models of every format, for
+the scan with the malicious population, and with what earlier runs on the same machine found new.
+Inputs are of up to 64 KiB. A fault is an exception that is not one of ours, an input that takes
+over 5 seconds, or one that takes more memory than 4 times its size and 64 MB; a target ends at its
+first fault. This shows what was not found, not that nothing is there.
 """
 
 

@@ -17,6 +17,7 @@ import pytest
 from credenza.findings import Report, Severity
 from credenza.scan import Limits, scan
 from tests.scan.population import MARKER, MODULES, Malicious, area, population
+from tests.scan.population.zips import zipped
 
 CATEGORIES: Final = {
     "pickle": 75,
@@ -43,6 +44,8 @@ CATEGORIES: Final = {
 }
 """By category: as many as the other scanners were measured on, or more."""
 
+FUZZED: Final = Path(__file__).parents[1] / "vectors" / "scan"
+"""Inputs at which the fuzzer stopped."""
 LIMITS: Final = Limits(unpacked=1 << 26)
 """Bombs, of over 1 GiB, are known as such sooner."""
 
@@ -138,6 +141,17 @@ def test_what_a_file_may_leave_to_unread_is_rare() -> None:
     left = [v for v in population() if v.unread_will_do]
     assert len(left) < len(population()) / 20
     assert all(v.least >= Severity.MEDIUM for v in population())
+
+
+@pytest.mark.parametrize("path", sorted(FUZZED.iterdir()), ids=lambda p: p.name)
+def test_what_the_fuzzer_found_is_quick(path: Path, tmp_path: Path) -> None:
+    """Under the fuzzer each took over 5 seconds: pieces in pieces, more with every level."""
+    many = tmp_path / "many.zip"
+    many.write_bytes(zipped({f"{i}.zip": path.read_bytes() for i in range(16)}))
+    start = time.monotonic()
+    report = scan(many)
+    assert time.monotonic() - start < 5
+    assert report.findings or report.unread
 
 
 @pytest.mark.parametrize("loader", LOADERS)

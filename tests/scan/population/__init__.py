@@ -14,6 +14,7 @@ from tests.scan.population.interface import COMMAND, MARKER, SOURCE, Form, Malic
 MODULES: Final = (
     "pickles",
     "evasions",
+    "indirections",
     "broken_pickles",
     "gadgets",
     "torch_files",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import struct
-import zlib
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,23 +10,23 @@ from credenza.findings import Severity
 from tests.scan.population import assemble as a
 from tests.scan.population.interface import COMMAND, MARKER, SOURCE, Form, Malicious
 
-_ARGUMENT: Final = a.tuple_(a.text(COMMAND))
-_SYSTEM: Final = a.global_("os:system")
-_RUN: Final = _SYSTEM + _ARGUMENT + a.REDUCE
+ARGUMENT: Final = a.tuple_(a.text(COMMAND))
+SYSTEM: Final = a.global_("os:system")
+RUN: Final = SYSTEM + ARGUMENT + a.REDUCE
 _OS: Final = a.short_text("os")
-_NAME: Final = a.short_text("system")
-_GO: Final = a.STACK_GLOBAL + _ARGUMENT + a.REDUCE
+NAME: Final = a.short_text("system")
+GO: Final = a.STACK_GLOBAL + ARGUMENT + a.REDUCE
 _SPACE: Final = a.call("types:SimpleNamespace")
 
 
 def vectors() -> Iterator[Malicious]:
-    tables = (_memo(), _stack(), _encodings(), _names(), _hooks(), _indirect(), _nested())
+    tables = (_memo(), _stack(), _encodings(), _names())
     for reference, vectors_ in ((r, v) for table in tables for r, v in table.items()):
         for name, body in vectors_.items():
             protocol = 2 if name.startswith("Python 2") else 4
-            yield _evasion(name, reference, a.pickled(body, protocol=protocol))
+            yield evasion(name, reference, a.pickled(body, protocol=protocol))
     for name, (reference, data, live) in _streams().items():
-        yield _evasion(name, reference, data, live=live)
+        yield evasion(name, reference, data, live=live)
 
 
 _NOT_LIVE: Final = frozenset(
@@ -46,7 +44,7 @@ _NOT_LIVE: Final = frozenset(
 )  # fmt: skip
 
 
-def _evasion(name: str, reference: str, data: bytes, *, live: bool = True) -> Malicious:
+def evasion(name: str, reference: str, data: bytes, *, live: bool = True) -> Malicious:
     runs = live and name not in _NOT_LIVE
     return Malicious(
         name=f"evasion {name}",
@@ -70,27 +68,27 @@ def _memo() -> dict[str, dict[str, bytes]]:
     return {
         "picklescan #14": {
             "memo shuffled by BINPUT": safe + a.MEMOIZE + _OS + a.binput(0) + b"0"
-            + _NAME + a.MEMOIZE + a.binget(0) + a.binget(1) + _GO,
+            + NAME + a.MEMOIZE + a.binget(0) + a.binget(1) + GO,
             "memo shuffled by PUT": safe + a.MEMOIZE + _OS + a.put(0) + b"0"
-            + _NAME + a.MEMOIZE + a.get(0) + a.get(1) + _GO,
+            + NAME + a.MEMOIZE + a.get(0) + a.get(1) + GO,
             "memo shuffled by LONG_BINPUT": safe + a.MEMOIZE + _OS + a.long_binput(0) + b"0"
-            + _NAME + a.MEMOIZE + a.long_binget(0) + a.long_binget(1) + _GO,
+            + NAME + a.MEMOIZE + a.long_binget(0) + a.long_binget(1) + GO,
             "memo counts its entries": a.NONE + a.binput(7) + a.POP + _OS + a.MEMOIZE + a.POP
-            + _NAME + a.MEMOIZE + a.POP + a.binget(1) + a.binget(2) + _GO,
+            + NAME + a.MEMOIZE + a.POP + a.binget(1) + a.binget(2) + GO,
             "memo entry written twice": safe + a.binput(1) + _OS + a.binput(1)
-            + _NAME + a.binput(2) + a.POP + a.POP + a.binget(1) + a.binget(2) + _GO,
-            "memo far apart": _OS + a.long_binput(1_000_000) + _NAME + a.binput(3)
-            + a.POP + a.POP + a.long_binget(1_000_000) + a.binget(3) + _GO,
-            "memo of the function": _SYSTEM + a.binput(9) + a.POP
-            + a.binget(9) + _ARGUMENT + a.REDUCE,
-            "memo of the arguments": _ARGUMENT + a.binput(9) + a.POP
-            + _SYSTEM + a.binget(9) + a.REDUCE,
+            + NAME + a.binput(2) + a.POP + a.POP + a.binget(1) + a.binget(2) + GO,
+            "memo far apart": _OS + a.long_binput(1_000_000) + NAME + a.binput(3)
+            + a.POP + a.POP + a.long_binget(1_000_000) + a.binget(3) + GO,
+            "memo of the function": SYSTEM + a.binput(9) + a.POP
+            + a.binget(9) + ARGUMENT + a.REDUCE,
+            "memo of the arguments": ARGUMENT + a.binput(9) + a.POP
+            + SYSTEM + a.binget(9) + a.REDUCE,
         },
         "scan.md 2.2, type confusion": {
             "memo first a number": a.number(5) + a.binput(0) + a.POP + _OS + a.binput(0)
-            + a.POP + a.binget(0) + _NAME + _GO,
+            + a.POP + a.binget(0) + NAME + GO,
             "memo first a tuple": a.tuple_(_OS) + a.binput(0) + a.POP + _OS + a.binput(0)
-            + a.POP + a.binget(0) + _NAME + _GO,
+            + a.POP + a.binget(0) + NAME + GO,
         },
     }  # fmt: skip
 
@@ -99,39 +97,39 @@ def _stack() -> dict[str, dict[str, bytes]]:
     """What stands on the stack is not what stands before the opcode."""
     return {
         "scan.md 2.2, malicious11 and malicious14": {
-            "POP between the names": _OS + a.short_text("path") + a.POP + _NAME + _GO,
+            "POP between the names": _OS + a.short_text("path") + a.POP + NAME + GO,
             "POP_MARK between the names": _OS + a.MARK + a.short_text("x") + a.NONE + a.POP_MARK
-            + _NAME + _GO,
+            + NAME + GO,
             "numbers between the names": _OS + a.number(1) + a.number(2) + a.POP + a.POP
-            + _NAME + _GO,
-            "DUP and POP between the names": _OS + a.DUP + a.POP + _NAME + a.DUP + a.POP + _GO,
-            "POP of a mark": a.MARK + a.POP + _RUN,
-            "function DUPed": _SYSTEM + a.DUP + _ARGUMENT + a.REDUCE,
-            "names far below": _OS + _NAME + (a.NONE + a.POP) * 2000 + _GO,
+            + NAME + GO,
+            "DUP and POP between the names": _OS + a.DUP + a.POP + NAME + a.DUP + a.POP + GO,
+            "POP of a mark": a.MARK + a.POP + RUN,
+            "function DUPed": SYSTEM + a.DUP + ARGUMENT + a.REDUCE,
+            "names far below": _OS + NAME + (a.NONE + a.POP) * 2000 + GO,
             "global between the names": _OS + a.global_("collections:OrderedDict") + a.POP
-            + _NAME + _GO,
+            + NAME + GO,
         },
         "GHSA-mxhj-88fx-4pcv": {
-            "OBJ then POP": a.obj(_SYSTEM, a.text(COMMAND)) + a.POP + a.NONE,
+            "OBJ then POP": a.obj(SYSTEM, a.text(COMMAND)) + a.POP + a.NONE,
             "INST then POP": a.inst("os:system", a.text(COMMAND)) + a.POP + a.NONE,
-            "REDUCE then POP": _RUN + a.POP + a.NONE,
-            "OBJ in a MARK that is popped": a.MARK + a.obj(_SYSTEM, a.text(COMMAND))
+            "REDUCE then POP": RUN + a.POP + a.NONE,
+            "OBJ in a MARK that is popped": a.MARK + a.obj(SYSTEM, a.text(COMMAND))
             + a.POP_MARK + a.NONE,
         },
         "GHSA-mhc9-48gj-9gp3": {
-            "REDUCE then BUILD": _RUN + a.POP + a.build(_SPACE, a.value({"a": 1})),
-            "REDUCE as a state": a.build(_SPACE, a.dict_((a.text("a"), _RUN))),
+            "REDUCE then BUILD": RUN + a.POP + a.build(_SPACE, a.value({"a": 1})),
+            "REDUCE as a state": a.build(_SPACE, a.dict_((a.text("a"), RUN))),
         },
         "GHSA-cffv-grgg-g429": {
-            "name seen before": _SYSTEM + a.POP + a.list_(a.number(1)) + a.POP + _RUN,
-            "name stored and called later": a.list_(_SYSTEM, a.number(1)) + a.POP + _RUN,
+            "name seen before": SYSTEM + a.POP + a.list_(a.number(1)) + a.POP + RUN,
+            "name stored and called later": a.list_(SYSTEM, a.number(1)) + a.POP + RUN,
         },
         "scan.md 2.2, PERSID and EXT": {
             "persistent id": b"Pos.system\n" + a.POP + a.NONE,
             "binary persistent id": a.text("os.system") + b"Q" + a.POP + a.NONE,
-            "extension 1": b"\x82\xf0" + _ARGUMENT + a.REDUCE,
-            "extension 2": b"\x83\xf0\x01" + _ARGUMENT + a.REDUCE,
-            "extension 4": b"\x84\xf0\x01\0\0" + _ARGUMENT + a.REDUCE,
+            "extension 1": b"\x82\xf0" + ARGUMENT + a.REDUCE,
+            "extension 2": b"\x83\xf0\x01" + ARGUMENT + a.REDUCE,
+            "extension 4": b"\x84\xf0\x01\0\0" + ARGUMENT + a.REDUCE,
         },
     }  # fmt: skip
 
@@ -140,25 +138,25 @@ def _encodings() -> dict[str, dict[str, bytes]]:
     """The same names in other letters."""
     return {
         "scan.md 2.2, opcodes": {
-            "names by STRING": a.string_line("os") + a.string_line("system") + _GO,
-            "names by STRING with escapes": b"S'\\x6f\\163'\nS\"syst\\x65m\"\n" + _GO,
-            "names by UNICODE": a.text_line("os") + a.text_line("system") + _GO,
-            "names by UNICODE with escapes": b"V\\u006fs\nVs\\u0079stem\n" + _GO,
-            "names by SHORT_BINSTRING": a.short_string("os") + a.short_string("system") + _GO,
-            "names by BINSTRING": b"T\2\0\0\0osT\6\0\0\0system" + _GO,
-            "names by BINUNICODE": a.text("os") + a.text("system") + _GO,
-            "names by BINUNICODE8": b"\x8d" + struct.pack("<Q", 2) + b"os" + _NAME + _GO,
-            "arguments by DICT and LIST": _SYSTEM + a.MARK + a.MARK + a.MARK + b"d" + b"l" + a.POP
+            "names by STRING": a.string_line("os") + a.string_line("system") + GO,
+            "names by STRING with escapes": b"S'\\x6f\\163'\nS\"syst\\x65m\"\n" + GO,
+            "names by UNICODE": a.text_line("os") + a.text_line("system") + GO,
+            "names by UNICODE with escapes": b"V\\u006fs\nVs\\u0079stem\n" + GO,
+            "names by SHORT_BINSTRING": a.short_string("os") + a.short_string("system") + GO,
+            "names by BINSTRING": b"T\2\0\0\0osT\6\0\0\0system" + GO,
+            "names by BINUNICODE": a.text("os") + a.text("system") + GO,
+            "names by BINUNICODE8": b"\x8d" + struct.pack("<Q", 2) + b"os" + NAME + GO,
+            "arguments by DICT and LIST": SYSTEM + a.MARK + a.MARK + a.MARK + b"d" + b"l" + a.POP
             + a.text(COMMAND) + b"t" + a.REDUCE,
-            "arguments by TUPLE1": _SYSTEM + a.text(COMMAND) + b"\x85" + a.REDUCE,
-            "protocol in the middle": a.proto(2) + _SYSTEM + a.proto(4) + _ARGUMENT + a.REDUCE,
-            "protocol 0 said": a.proto(0) + _RUN,
-            "a frame in the middle": a.NONE + a.POP + _RUN,
-            "numbers by LONG4": b"\x8b\x01\0\0\0\x05" + a.POP + _RUN,
-            "a bytearray before it": b"\x96" + struct.pack("<Q", 3) + b"abc" + a.POP + _RUN,
-            "a long text before it": a.text("x" * 300_000) + a.POP + _RUN,
+            "arguments by TUPLE1": SYSTEM + a.text(COMMAND) + b"\x85" + a.REDUCE,
+            "protocol in the middle": a.proto(2) + SYSTEM + a.proto(4) + ARGUMENT + a.REDUCE,
+            "protocol 0 said": a.proto(0) + RUN,
+            "a frame in the middle": a.NONE + a.POP + RUN,
+            "numbers by LONG4": b"\x8b\x01\0\0\0\x05" + a.POP + RUN,
+            "a bytearray before it": b"\x96" + struct.pack("<Q", 3) + b"abc" + a.POP + RUN,
+            "a long text before it": a.text("x" * 300_000) + a.POP + RUN,
             "a deep list before it": a.EMPTY_LIST + (a.EMPTY_LIST + a.DUP + a.POP) * 5000
-            + a.APPEND * 5000 + a.POP + _RUN,
+            + a.APPEND * 5000 + a.POP + RUN,
         },
     }  # fmt: skip
 
@@ -167,7 +165,7 @@ def _names() -> dict[str, dict[str, bytes]]:
     """Names that lead to the same thing by another way."""
 
     def dotted(name: str) -> bytes:
-        return a.stack_global(name) + _ARGUMENT + a.REDUCE
+        return a.stack_global(name) + ARGUMENT + a.REDUCE
 
     loader = a.tuple_(a.text(SOURCE))
     return {
@@ -185,7 +183,7 @@ def _names() -> dict[str, dict[str, bytes]]:
             "Python 2, __builtin__": a.call("__builtin__:eval", a.text(SOURCE)),
         },
         "scan.md 2.4, exact names": {
-            "a homoglyph": a.call(a.short_text("оs") + _NAME + a.STACK_GLOBAL, a.text(COMMAND)),
+            "a homoglyph": a.call(a.short_text("оs") + NAME + a.STACK_GLOBAL, a.text(COMMAND)),
             "name of a space": a.call(a.short_text("os") + a.short_text("system ") + b"\x93"),
             "unknown module of a known package": a.call("torch._utils:system", a.text(COMMAND)),
             "a function of a known package": a.call(
@@ -199,156 +197,17 @@ def _names() -> dict[str, dict[str, bytes]]:
     }  # fmt: skip
 
 
-def _hooks() -> dict[str, dict[str, bytes]]:
-    """Methods that an opcode calls by itself, and attributes that BUILD sets."""
-    hooked = {
-        name: a.build(_SPACE, a.dict_((a.text(name), _SYSTEM)))
-        for name in ("__setstate__", "append", "extend", "add")
-    }
-    base = a.list_(a.text("touch"), a.text(MARKER))
-    popen = a.global_("subprocess:Popen")
-    return {
-        "scan.md 2.4, how names are used": {
-            "BUILD calls __setstate__": a.build(hooked["__setstate__"], a.text(COMMAND)),
-            "APPEND calls append": hooked["append"] + a.text(COMMAND) + a.APPEND,
-            "APPENDS calls append": hooked["append"] + a.MARK + a.text(COMMAND) + b"e",
-            "ADDITEMS calls add": hooked["add"] + a.MARK + a.text(COMMAND) + b"\x90",
-            "state that sets a class": a.build(
-                a.call("collections:OrderedDict"), a.dict_((a.text("__class__"), popen))
-            ),
-            "slots as a state": a.build(
-                a.build(_SPACE, a.tuple_(a.NONE, a.dict_((a.text("__setstate__"), _SYSTEM)))),
-                a.text(COMMAND),
-            ),
-            "reconstruct a strange class": a.call(
-                "copyreg:_reconstructor", popen, a.global_("builtins:object"), a.NONE
-            ),
-            "reconstruct with a strange base": a.call("copyreg:_reconstructor", popen, popen, base),
-            "array of a strange class": a.call(
-                "numpy.core.multiarray:_reconstruct", popen, a.tuple_(a.number(0)), a.raw(b"b")
-            ),
-            "a factory that runs later": a.call("collections:defaultdict", _SYSTEM),
-            "state of a torch module": a.build(
-                a.newobj(a.global_("torch.nn.modules.linear:Linear")),
-                a.dict_((a.text("forward"), _SYSTEM)),
-            ),
-        },
-        "modelscan #330": {
-            "attributes of a function": a.build(
-                a.global_("numpy:size"), a.value((None, {"__doc__": "x"}))
-            ),
-            "code of a function": a.build(
-                a.global_("torch._utils:_rebuild_tensor_v2"),
-                a.tuple_(a.NONE, a.dict_((a.text("__code__"), a.global_("os:system")))),
-            ),
-            "items of a module": a.stack_global("builtins:__dict__") + a.text("len") + _SYSTEM
-            + a.SETITEM + a.call("builtins:len", a.text(COMMAND)),
-        },
-    }  # fmt: skip
-
-
-def _indirect() -> dict[str, dict[str, bytes]]:
-    """Calls of what a call gave, or through what is handed a function."""
-    os_ = a.call("builtins:__import__", a.text("os"))
-    function = a.call("builtins:getattr", os_, a.text("system"))
-    partial = a.call("functools:partial", _SYSTEM, a.text(COMMAND))
-    mapped = a.call("builtins:map", _SYSTEM, a.list_(a.text(COMMAND)))
-    method = a.call("operator:methodcaller", a.text("system"), a.text(COMMAND))
-    code = a.call("types:CodeType")
-    return {
-        "scan.md 2.2, calls of calls": {
-            "getattr of an import": a.call(function, a.text(COMMAND)),
-            "a partial": a.call(partial),
-            "a partial that waits": partial,
-            "map into a list": a.call("builtins:list", mapped),
-            "map into a tuple": a.call("builtins:tuple", mapped),
-            "map into a set": a.call("builtins:set", mapped),
-            "map into a dict's keys": a.call("collections:Counter", mapped),
-            "map into a deque": a.call("collections:deque", mapped),
-            "filter": a.call(
-                "builtins:list", a.call("builtins:filter", _SYSTEM, a.list_(a.text(COMMAND)))
-            ),
-            "a method caller": a.call(method, a.call("importlib:import_module", a.text("os"))),
-            "an attribute getter": a.call(
-                a.call(a.call("operator:attrgetter", a.text("system")), os_), a.text(COMMAND)
-            ),
-            "resolve_name": a.call(
-                a.call("pkgutil:resolve_name", a.text("os:system")), a.text(COMMAND)
-            ),
-            "reduce": a.call(
-                "functools:reduce", a.global_("builtins:eval"),
-                a.list_(a.text(SOURCE), a.value({})),
-            ),
-            "sorted by a key": a.call(
-                "heapq:nlargest", a.number(1), a.list_(a.text(COMMAND), a.text("true")), _SYSTEM
-            ),
-            "class by type": a.call(
-                "builtins:type", a.text("X"), a.EMPTY_TUPLE, a.dict_((a.text("f"), _SYSTEM))
-            ),
-            "a function by its code": a.call("types:FunctionType", code, a.value({})),
-            "a computed module": a.call("os:getenv", a.text("x"), a.text("os"))
-            + _NAME + _GO,
-            "a class of a computed name": a.newobj(
-                a.call("operator:itemgetter", a.text("x")), a.text(COMMAND)
-            ),
-            "two names for a local one": a.call("__mp_main__:system", a.text(COMMAND)),
-        },
-    }  # fmt: skip
-
-
-def _nested() -> dict[str, dict[str, bytes]]:
-    """A pickle in the bytes that a second loader is handed."""
-    inner = a.pickled(_RUN)
-    code = zlib.compress(SOURCE.encode(), 9)
-    read = a.call("io:BytesIO", a.raw(inner))
-    text64 = base64.b64encode(inner).decode()
-
-    def loads(name: str) -> bytes:
-        return a.call(name, a.raw(inner))
-
-    return {
-        "scan.md 1, nested pickles": {
-            "pickle in bytes": loads("_pickle:loads"),
-            "pickle in base64": a.call(
-                "pickle:loads", a.call("base64:b64decode", a.text(text64))
-            ),
-            "pickle in hex": a.call(
-                "pickle:loads", a.call("binascii:unhexlify", a.text(inner.hex()))
-            ),
-            "pickle in zlib": a.call(
-                "pickle:loads", a.call("zlib:decompress", a.raw(zlib.compress(inner, 9)))
-            ),
-            "pickle in latin-1": a.call(
-                "pickle:loads", a.call("_codecs:encode", a.text(inner.decode("latin-1")),
-                                       a.text("latin-1"))
-            ),
-            "source in zlib": a.call("builtins:exec", a.call("zlib:decompress", a.raw(code))),
-            "source in base64": a.call(
-                "builtins:exec",
-                a.call("base64:b64decode", a.raw(base64.b64encode(SOURCE.encode()))),
-            ),
-            "codec that runs": a.call("_codecs:decode", a.raw(code), a.text("zlib_codec")),
-            "cloudpickle in bytes": loads("cloudpickle:loads"),
-            "dill in bytes": loads("dill:loads"),
-            "joblib in bytes": a.call("joblib:load", read),
-            "torch in bytes": a.call("torch:load", read),
-            "pandas in bytes": a.call("pandas.io.pickle:read_pickle", read),
-            "numpy in bytes": a.call("numpy:load", read, a.NONE, a.value(True)),
-        },
-    }  # fmt: skip
-
-
 def _streams() -> dict[str, tuple[str, bytes, bool]]:
     """By name: where it is from, a whole file, and whether its first pickle runs the payload."""
     innocent = a.pickled(a.value({"weights": [1.0, 2.0]}), protocol=4)
-    run = a.pickled(_RUN, protocol=4)
-    shared = a.pickled(_OS + a.MEMOIZE + _NAME + a.MEMOIZE) + a.pickled(
-        a.short_text("math") + a.MEMOIZE + a.POP + _RUN
+    run = a.pickled(RUN, protocol=4)
+    shared = a.pickled(_OS + a.MEMOIZE + NAME + a.MEMOIZE) + a.pickled(
+        a.short_text("math") + a.MEMOIZE + a.POP + RUN
     )
     stacked = "scan.md 2.2, memo of stacked pickles"
     both = "scan.md 2.1, fickling and cpython #154848"
     two = "scan.md 2.1, two formats"
-    body = _RUN + a.STOP
+    body = RUN + a.STOP
     return {
         "second pickle": (stacked, innocent + run, False),
         "tenth pickle": (stacked, innocent * 9 + run, False),
@@ -363,7 +222,7 @@ def _streams() -> dict[str, tuple[str, bytes, bool]]:
         ),
         "frame shorter than its opcode": (
             both,
-            a.proto(4) + a.frame(b"\x8c", 2) + b"\x02os" + _NAME + _GO + a.STOP,
+            a.proto(4) + a.frame(b"\x8c", 2) + b"\x02os" + NAME + GO + a.STOP,
             True,
         ),
         "frame longer than the file": (both, a.proto(4) + a.frame(body, 1 << 40), False),
