@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import bz2
+import io
 import pickle
 import struct
 from pathlib import Path
@@ -167,3 +168,21 @@ def test_references_that_multiply_are_noted() -> None:
 
 def test_an_empty_pickle_is_unread() -> None:
     assert Seen(b"", "x", "pickle").unread
+
+
+def test_python_takes_the_last_byte_of_a_file_for_a_newline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """joblib and dill load by Python's own unpickler, which calls this and C's does not."""
+    monkeypatch.chdir(tmp_path)
+    data = b"(" + text(TOUCH) + b"ios\nsystem!"
+    with pytest.raises(EOFError):
+        pickle._Unpickler(io.BytesIO(data)).load()  # type: ignore[attr-defined]
+    assert Path(MARKER).exists()
+    for path in ("x.joblib", "weights"):
+        assert Seen(data, path).found == {"os.system"}
+
+
+def test_a_name_that_c_reads_behind_its_frame() -> None:
+    data = framed(6, b"cos\n\x97\xff" + b"system\n" + ARGUMENT + b"R.")
+    assert "os.system" in Seen(data).found

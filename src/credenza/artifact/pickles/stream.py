@@ -219,15 +219,27 @@ class Stream:
                 break
             self.at = max(self.at, self._base + len(self._window))
             if self.at >= self._file.size:
-                raise self.error("pickle-truncated", "the file ends within a line", start)
+                return self._last_line(start)
             self._refill(1)
         self.at = start
         length = self._base + found - start
-        self._require(length + 1)
-        if self.at != start:  # it was looked for behind the frame
+        stop = self._frame_stop
+        if stop is not None and start + length >= stop and self.frames is Frames.SKIP:
+            self.at, self.frame_stop = stop, None  # C looks for it behind the frame
             return self._line()
+        self._require(length + 1)
         self.at = start + length + 1
         return start, length
+
+    def _last_line(self, start: int) -> tuple[int, int]:
+        """A line that the file ends before its newline.
+
+        C refuses it; Python, of which joblib's and dill's unpicklers are made, takes the last byte
+        for the newline, looks the name up, and calls it where the opcode is INST.
+        """
+        if start >= self._file.size or self._frame_stop is not None:
+            raise self.error("pickle-truncated", "the file ends within a line", start)
+        return start, self._file.size - start - 1
 
     def _require(self, length: int, *, straight: bool = False) -> None:
         stop = self.at + length
