@@ -132,14 +132,26 @@ def test_a_name_that_is_spelled_with_escapes_is_read() -> None:
     assert worst(of("config.json", text)) == ("high", "scan.keras-code", "Lambda")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be", "utf-8-sig"])
+def test_a_configuration_in_another_encoding_is_read(encoding: str) -> None:
+    """Keras gives json.loads the bytes, which tells their encoding by itself."""
+    text = json.dumps(layer("Lambda")).encode(encoding)
+    assert worst(of("config.json", text)) == ("high", "scan.keras-code", "Lambda")
+
+
 def test_a_class_of_keras_hub_is_worth_knowing_and_no_more() -> None:
     config = layer("BertBackbone", "keras_hub.src.models.bert.bert_backbone")
     report = configured(config | {"registered_name": "keras_hub>BertBackbone"})
     assert report.worst is Severity.LOW
 
 
-def test_another_configuration_is_not_claimed() -> None:
-    assert configured({"architectures": ["BertModel"], "auto_map": {}}).files[0].checks == ()
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_another_configuration_is_not_claimed(name: str) -> None:
+    """A vocabulary may hold any letter, spelled as JSON does it."""
+    report = of(
+        name, rb'{"architectures": ["BertModel"], "vocab": {"\u007f": 1, "class_name_": 2}}'
+    )
+    assert "keras configuration" not in report.files[0].checks
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +14,11 @@ from credenza.scan.interface import Piece, Seen
 from credenza.scan.rules.keras_judging import Judged, judged
 from credenza.scan.rules.keras_tree import UnreadableError, tree
 
-_SIGN: Final = re.compile(rb'"class_name"|\\u00[67]')
-"""What a configuration cannot do without; the second is how it could be spelled in another way."""
+_SIGN: Final = re.compile(
+    b'"%b"' % b"".join(b"(?:%c|(?i:\\\\u00%02x))" % (c, c) for c in b"class_name")
+)
+"""What a configuration cannot do without, each letter as it is or as JSON can escape it."""
+_LONGEST_SIGN: Final = 64
 _WIDTH: Final = 1 << 20
 _MOST: Final = 200
 _LONGEST_SHOWN: Final = 120
@@ -28,6 +32,8 @@ class KerasConfig:
     name: str = "keras configuration"
 
     def claims(self, piece: Piece) -> bool:
+        if not _is_utf8(piece):  # json.loads reads it all the same
+            return piece.path.lower().endswith(".json")
         if piece.head(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
             return False
         return any(_SIGN.search(data) for data in _pieces(piece)) and _is_keras(piece)
@@ -38,9 +44,10 @@ class KerasConfig:
             return
         data = piece.pread(0, piece.size)
         try:
-            text = data.decode("utf-8-sig")
+            text = data.decode(json.detect_encoding(data))
         except UnicodeDecodeError as e:
-            yield Unread(where=Where(start=e.start), why="a configuration that is not UTF-8")
+            why = f"a configuration that is not {e.encoding}"
+            yield Unread(where=Where(start=e.start), why=why)
             return
         yield from configuration(text, 0)
 
@@ -83,14 +90,18 @@ def _shown(text: str) -> str:
     return ascii(text[:_LONGEST_SHOWN])[1:-1]
 
 
+def _is_utf8(piece: Piece) -> bool:
+    return json.detect_encoding(piece.head(4)).startswith("utf-8")
+
+
 def _pieces(piece: Piece) -> Iterator[bytes]:
     """The first bytes in runs that overlap, so that no sign is cut in two."""
     for at in range(0, min(piece.size, LONGEST), _WIDTH):
-        yield piece.pread(at, min(_WIDTH + 16, piece.size - at))
+        yield piece.pread(at, min(_WIDTH + _LONGEST_SIGN, piece.size - at))
 
 
 def _is_keras(piece: Piece) -> bool:
     """Whether it is called as a configuration is, or says first thing that it is one."""
     if piece.path.rpartition("/")[2].lower().endswith((".json", ".keras")):
         return True
-    return b'"class_name"' in piece.head(_WIDTH)
+    return _SIGN.search(piece.head(_WIDTH)) is not None
