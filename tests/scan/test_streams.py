@@ -1,4 +1,4 @@
-"""Compressed streams, encoded texts, 7z, and what is known and not opened."""
+"""Compressed streams, encoded texts, and what is known and not opened."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import bz2
 import gzip
 import importlib.util
-import io
 import lzma
 import zlib
 from collections.abc import Callable
@@ -166,35 +165,7 @@ def test_an_encoded_file_that_breaks_off_is_unread() -> None:
     assert found.report.unread[0].why.startswith("it begins as base64")
 
 
-# --- 7z and others ------------------------------------------------------------------
-
-
-@pytest.mark.skipif(importlib.util.find_spec("py7zr") is not None, reason="py7zr is installed")
-def test_7z_is_unread_without_the_extra() -> None:
-    found = looked(b"7z\xbc\xaf\x27\x1c" + bytes(60))
-    (unread,) = found.report.unread
-    assert "pip install 'credenza[7z]'" in unread.why
-
-
-def test_7z() -> None:
-    py7zr = pytest.importorskip("py7zr")
-    out = io.BytesIO()
-    with py7zr.SevenZipFile(out, "w") as z:
-        z.writestr(EVIL, "m/data.pkl")
-        z.writestr(GOOD, "m/b")
-    found = looked(out.getvalue())
-    assert {s.inside[0]: s.data for s in found.shown} == {"m/data.pkl": EVIL, "m/b": GOOD}
-    assert found.report.findings == ()
-    cut = looked(out.getvalue()[:-9])
-    assert len(cut.report.unread) == 1
-
-
-def test_7z_that_unpacks_without_end() -> None:
-    py7zr = pytest.importorskip("py7zr")
-    out = io.BytesIO()
-    with py7zr.SevenZipFile(out, "w") as z:
-        z.writestr(bytes(40 << 20), "zeros")
-    assert looked(out.getvalue()).accused == {"scan.bomb"}
+# --- zstd and others -----------------------------------------------------------------
 
 
 @pytest.mark.skipif(importlib.util.find_spec("backports") is not None, reason="zstd is installed")

@@ -22,7 +22,6 @@ CONTAINERS: Final[tuple[Container, ...]] = (
             )
         ),
     ),
-    LaterContainer("7z", "seven_zip", "SevenZip", Signs(magics=(b"7z\xbc\xaf\x27\x1c",))),
     LaterContainer("encoded text", "encoded", "Encoded"),
     LaterContainer("unopened archive", "unopened", "Unopened"),
 )
