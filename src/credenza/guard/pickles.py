@@ -11,11 +11,12 @@ import io
 import os
 import pickle
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, final
 
 from credenza.artifact.interface import Held
-from credenza.artifact.pickles import Pickle, Uses, broken, interpret
+from credenza.artifact.pickles import Limits, Pickle, Uses, broken, interpret
 from credenza.errors import InputError, UnsafePickleError
 from credenza.findings import Finding, Severity, Where
 from credenza.scan.pickles import PickleNames, judged
@@ -41,7 +42,8 @@ def load_pickle(
     data = source if isinstance(source, bytes) else _read(source)
     uses = Uses(PickleNames(frozenset(allow)))
     file = Held("pickle" if isinstance(source, bytes) else str(source), data)
-    found = interpret(file, limits=limits(len(data)), uses=uses)
+    most = replace(limits(len(data)), memo=Limits().memo)  # C allocates up to the highest key
+    found = interpret(file, limits=most, uses=uses)
     findings = [*judged(uses), *_unsupplied(uses)]
     if findings:
         raise UnsafePickleError(tuple(findings))

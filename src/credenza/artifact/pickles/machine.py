@@ -216,6 +216,8 @@ class _Machine:
         self.opcodes += _FEW
         stream = self.stream
         length = stream.unsigned(8)
+        if stream.at == stream.frame_stop:
+            stream.frame_stop = None
         stop = stream.at + length
         if stream.frames is Frames.REFUSE and stream.frame_stop is not None:
             self.refuse("pickle-frame", "a frame begins inside another")

@@ -237,8 +237,10 @@ class Stream:
         C refuses it; Python, of which joblib's and dill's unpicklers are made, takes the last byte
         for the newline, looks the name up, and calls it where the opcode is INST.
         """
-        if start >= self._file.size or self._frame_stop is not None:
+        in_frame = self._frame_stop is not None and start < self._frame_stop
+        if start >= self._file.size or in_frame:
             raise self.error("pickle-truncated", "the file ends within a line", start)
+        self.frame_stop = None
         return start, self._file.size - start - 1
 
     def _require(self, length: int, *, straight: bool = False) -> None:

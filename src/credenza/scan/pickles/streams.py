@@ -59,7 +59,8 @@ class Reading:
 
 def limits(size: int) -> Limits:
     """What reading a file of that size may cost: time and, with the objects, memory."""
-    return Limits(opcodes=OPCODES, objects=_OBJECTS + size // _BYTES_PER_OBJECT)
+    objects = _OBJECTS + size // _BYTES_PER_OBJECT
+    return Limits(opcodes=OPCODES, objects=objects, memo=1 << 63)
 
 
 def read(file: Bytes, names: Names, most: Limits | None = None) -> Reading:

@@ -18,7 +18,7 @@ from credenza.scan.pickles.expansion import expands
 from credenza.scan.pickles.names import dangerous
 
 SUFFIXES: Final = (".pkl", ".pickle", ".p", ".pck", ".pcl", ".pk", ".joblib", ".jbl", ".dill")
-_TRIAL: Final = Limits(opcodes=100_000, objects=100_000)
+_TRIAL: Final = Limits(opcodes=100_000, objects=100_000, memo=1 << 63)
 _SURE: Final = 4
 """So many opcodes behind the magic of a pickle are more than an accident."""
 _MOST_STREAMS: Final = 8
