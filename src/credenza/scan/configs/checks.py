@@ -24,6 +24,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     hf.sources,
     hf.shards,
     hf.hydra,
+    hf.pickled,
+    hf.operators,
     mlflow,
     skops,
 )
@@ -32,6 +34,7 @@ _RUNNING: Final = frozenset(
     (
         *("auto_map", "_target_", "chat_template", "type", "loader_module", "custom_pipelines"),
         *("__module__", "__class__", "__loader__", "class_name", "module", "registered_name"),
+        *("py/object", "py/function", "py/reduce", "custom_ops_library", "custom_op_library"),
         *("config", "code", "parent_library", "megatron_core", "trust_remote_code"),
     )
 )
@@ -40,6 +43,8 @@ _TRIGGERS: Final = frozenset(
     (
         *("auto_map", "custom_pipelines", "trust_remote_code", "allow_remote_code", "idx"),
         *("trust_remote_kernels", "auto_mapping", "megatron_core", "_diffusers_version"),
+        *("py/object", "py/function", "py/type", "py/repr", "py/mod", "py/reduce", "_class_name"),
+        *("custom_ops_library", "custom_op_library"),
         *("weight_map", "_target_", "loader_module", "__loader__", "_name_or_path"),
         *("base_model_name_or_path", "tokenizer_name_or_path", *hf.KERNELS, *hf.ACTIVATIONS),
     )

@@ -116,8 +116,9 @@ def _is_custom(library: str) -> bool:
 
 def pipeline(object_: Members) -> Iterator[Finding]:
     """``model_index.json`` of diffusers: parts as ``[library, class]``, imported by name."""
-    if "_diffusers_version" not in object_ or "_class_name" not in object_:
-        return
+    classes = object_.all("_class_name")
+    if not any(isinstance(c, list) or "Pipeline" in str(c) for c in classes):
+        return  # a part of one: its lists of two are lists of blocks
     for name, value in object_.pairs:
         if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
             library, class_ = value
@@ -136,6 +137,24 @@ def sources(object_: Members) -> Iterator[Finding]:
             if _URL.match(value) or leaves(value):
                 what = "it names its base by a path or address of somebody's own"
                 yield finding("config-path", Severity.NOTE, what, value)
+
+
+def pickled(object_: Members) -> Iterator[Finding]:
+    """What jsonpickle wrote: ``py/object`` is instantiated, ``py/reduce`` called, by name."""
+    for key in ("py/object", "py/function", "py/type", "py/repr", "py/mod"):
+        for name in object_.texts(key):
+            yield imported(name)
+    if "py/reduce" in object_:
+        what = "jsonpickle calls what is named in it"
+        yield finding("config-import", Severity.HIGH, what, "py/reduce")
+
+
+def operators(object_: Members) -> Iterator[Finding]:
+    """The library of operators that ONNX Runtime's generator links (``genai_config.json``)."""
+    for key in ("custom_ops_library", "custom_op_library"):
+        for path in object_.texts(key):
+            severity = Severity.HIGH if leaves(path) else Severity.MEDIUM
+            yield finding("custom-code", severity, "it has a loader link a library", path)
 
 
 def shards(object_: Members) -> Iterator[Finding]:

@@ -49,6 +49,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     LaterRule("python bytecode", "bytecode", "Bytecode"),
     LaterRule("script", "scripts", "Script"),
+    LaterRule("path file of Python", "site_paths", "SitePaths", Signs(suffixes=(".pth",))),
     LaterRule("native code", "native", "Native"),
     LaterRule("false name", "names", "Names"),
     LaterRule("text", "text", "Text"),

@@ -100,6 +100,13 @@ def _shown(name: str) -> str:
 
 # --- notebooks ------------------------------------------------------------------
 
+_INSTALLS: Final = re.compile(
+    r"!\s*(?:python3? -m )?(?:pip3?|conda|mamba) (?:install|list|show|freeze)\b"
+    r"[\w\s.\-\[\]<>=~,'\"]*$"
+    r"|!\s*(?:nvidia-smi|ls|pwd)\b[\w\s./\-]*$"
+)
+"""What most notebooks begin with: nothing that one shell command could hide another behind."""
+
 
 def _notebook(data: bytes) -> Iterator[Seen]:
     """Cells are judged each; no cell runs unless a person runs it, so little is worse than medium.
@@ -112,7 +119,7 @@ def _notebook(data: bytes) -> Iterator[Seen]:
         if shell:
             yield Finding(
                 rule=Kind.PROCESS.value,
-                severity=Severity.LOW,
+                severity=Severity.LOW if _INSTALLS.match(shell) else Severity.MEDIUM,
                 what=f"cell {number}: a command of the shell, run where the cell is run",
                 where=where,
                 found=_shown(shell),

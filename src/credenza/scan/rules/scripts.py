@@ -17,6 +17,7 @@ SUFFIXES: Final = (
 _PROMISING: Final = (
     *(".json", ".txt", ".md", ".csv", ".yaml", ".yml", ".toml", ".xml", ".safetensors", ".npy"),
     *(".npz", ".gguf", ".onnx", ".tflite", ".h5", ".keras", ".skops", ".msgpack", ".png", ".jpg"),
+    *(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".model", ".dat", ".pb"),
 )
 _MOST: Final = 1 << 20
 _PYTHON: Final = re.compile(rb"#!.{0,80}\bpython", re.IGNORECASE)

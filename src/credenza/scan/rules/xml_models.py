@@ -141,6 +141,8 @@ class _Reading:
         if lower == "extension":
             self.extension += 1
             self._extension(attributes)
+        if lower == "apply":
+            self._function(attributes.get("function", ""))
         if self.root == "net" and lower == "layer":
             self._layer(attributes)
 
@@ -157,6 +159,13 @@ class _Reading:
             r"<script|javascript:|Runtime\.|__import__|\bexec\(", value
         ):
             self.say("scan.xml-script", Severity.HIGH, "an extension holds a script", name or value)
+
+    def _function(self, name: str) -> None:
+        """PMML's own functions have no dots; JPMML takes a dotted one for a class of Java."""
+        if re.fullmatch(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+", name):
+            own = name.startswith(("java.", "javax.", "jdk.", "sun.", "com.sun."))
+            severity = Severity.HIGH if own else Severity.MEDIUM
+            self.say("scan.xml-script", severity, "it calls a class of Java by its name", name)
 
     def _layer(self, attributes: dict[str, str]) -> None:
         version = attributes.get("version", "")

@@ -99,9 +99,18 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
 }
 """By their full names."""
 
-DECODERS: Final = frozenset(
-    name for name in FUNCTIONS if name.startswith(("base64", "binascii", "zlib", "gzip", "lzma"))
-) | {"bz2.decompress", "codecs.decode", "builtins.bytes.fromhex", "marshal.loads", "builtins.chr"}
+DECODERS: Final = (
+    frozenset(
+        name
+        for name in FUNCTIONS
+        if name.startswith(("base64", "binascii", "zlib", "gzip", "lzma"))
+    )
+    | {"bz2.decompress", "codecs.decode", "builtins.bytes.fromhex", "marshal.loads", "builtins.chr"}
+    | {
+        "builtins.bytes",
+        "builtins.bytearray",
+    }
+)
 """Whoever executes what comes out of these does not want it to be read."""
 
 METHODS: Final[dict[str, Callable[..., Any]]] = {

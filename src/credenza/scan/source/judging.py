@@ -63,6 +63,8 @@ _LASTING: Final = (
     *("/etc/cron", "/etc/ld.so.preload", ".config/autostart", "LaunchAgents", "/etc/profile"),
     *("systemd/system", "CurrentVersion\\Run", "Start Menu\\Programs\\Startup", ".git/hooks"),
 )
+_START_UP: Final = ("site.getsitepackages", "site.getusersitepackages", "site.USER_SITE")
+"""Where a file named ``*.pth`` runs when Python starts (docs of `site`)."""
 _PATCHED: Final = ("builtins.", "pickle.", "torch.load", "torch.serialization.", "safetensors.")
 _PRELOADS: Final = frozenset(
     {"LD_PRELOAD", "PYTHONSTARTUP", "PYTHONINSPECT", "DYLD_INSERT_LIBRARIES"}
@@ -171,6 +173,8 @@ class _Judge:
                 self._dangerous_call(node, Ref(found[0], ref.hidden), found[1], reach)
             elif ref.name in ("builtins.open", "io.open", "shutil.copy", "shutil.move"):
                 self.writes = self.writes or ref.name != "builtins.open" or self._mode(node) != "r"
+            elif ref.name in _START_UP:
+                self.paths.append((Kind.WRITES, ref.name, node, reach))
             self._unfound_name(node, ref, reach)
             if ref.name == "builtins.setattr" and len(node.args) > 1:
                 name = self.names.text(node.args[1]) or "…"
