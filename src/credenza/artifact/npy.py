@@ -153,6 +153,12 @@ def _is_shape(value: object) -> bool:
     return all(is_index(n) for n in value) and math.prod(max(n, 1) for n in value) <= MOST_ELEMENTS
 
 
+def data_size(header: Header) -> int | None:
+    """How many bytes the elements take; None for types that are not told apart here."""
+    known = element(header.descr) if isinstance(header.descr, str) else ""
+    return None if isinstance(known, str) else math.prod(header.shape) * known[0].bits // 8
+
+
 def holds_objects(descr: object) -> bool:
     """True for the type ``O``, and for a structure or sub-array that has it somewhere.
 

@@ -230,6 +230,12 @@ def _handed(args: _Args, uses: Uses) -> bool:
     return isinstance(value, Span | str)
 
 
+def _data_type(args: _Args, _: Uses) -> bool:
+    """The name of a type of values; dill's table has those of functions, code and frames too."""
+    name = text(args[0]) if len(args) == 1 else None
+    return name is not None and (not name.endswith("Type") or name in _DATA_TYPES)
+
+
 def _name(value: Value) -> str:
     return value.name if isinstance(value, Global) else ""
 
@@ -252,6 +258,7 @@ _ARRAYS: Final = frozenset(
     )
     for name in ("ndarray", "matrix", "recarray", "MaskedArray")
 ) | {"numpy.ma.core.MaskedArray"}
+_DATA_TYPES: Final = ("NoneType", "EllipsisType", "NotImplementedType", "BufferType")
 _MAKERS_OF_GENERATORS: Final = ("__bit_generator_ctor",)
 _BASES: Final = frozenset({"dict", "list", "tuple", "set", "frozenset", "int", "float", "str"})
 _FACTORIES: Final = _BASES | {"bool", "object", "OrderedDict", "Counter", "deque", "bytes"}
@@ -279,6 +286,7 @@ ARGUMENTS: Final[dict[str, Callable[[_Args, Uses], bool]]] = {
     "a listed enumeration and a name": _member,
     "a constant that is looked at": _handed,
     "a singleton": _singleton,
+    "a type of data by its name": _data_type,
     "a listed class first": _class_in_front,
     "module and name of a listed value": _by_name,
 }

@@ -36,6 +36,15 @@ def _plain_dict(_call: Call, state: Value, _: Uses) -> bool:
     return isinstance(state, Dict) and all(text(key) is not None for key, _ in state.pairs)
 
 
+def _beside(call: Call, state: Value, uses: Uses) -> bool:
+    """Attributes, of which ``filename`` is a name without a way: joblib opens it beside itself."""
+    if not isinstance(state, Dict) or not _plain_dict(call, state, uses):
+        return False
+    names = [text(value) for key, value in state.pairs if text(key) == "filename"]
+    return all(name is not None and _FILE_NAME.fullmatch(name) for name in names)
+
+
+_FILE_NAME: Final = re.compile(r"[\w\-][\w .\-]*")
 _OBJECTS: Final = 0x01
 """``NPY_ITEM_REFCOUNT`` of a dtype's flags."""
 
@@ -104,6 +113,7 @@ STATES: Final[dict[str, Callable[[Call, Value, Uses], bool]]] = {
     "plain attributes": _plain_state,
     "a plain dict": _plain_dict,
     "a dtype's own": _dtype_state,
+    "a file beside this one": _beside,
     "scipy's own template": _distribution_state,
     "a listed function and its arguments": _partial_state,
 }

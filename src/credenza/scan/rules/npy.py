@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
-from credenza.artifact.npy import MAGIC, MOST_HEADER, holds_objects, read_header
+from credenza.artifact.npy import MAGIC, MOST_HEADER, data_size, holds_objects, read_header
 from credenza.artifact.zips import Slice
 from credenza.errors import MalformedError
-from credenza.findings import Finding, Severity, Unread
+from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Said, Seen
 
 _PLAIN: Final = re.compile(rb"[\s\w{}()\[\],:'\"<>|=.+-]*")
@@ -36,6 +36,15 @@ class NpyObjects:
         if holds_objects(header.descr):
             rest = Slice(piece.content, header.stop, piece.size - header.stop)
             yield piece.member("objects", rest, said=Said.PICKLE)
+            return
+        size = data_size(header)
+        if size is None:
+            return
+        stop = header.stop + size
+        if stop > piece.size:
+            yield Unread(where=Where(start=header.stop), why="the array's bytes are cut off")
+        elif stop < piece.size:  # `numpy.load` leaves an open file there, for the next to load
+            yield piece.member("behind the array", Slice(piece.content, stop, piece.size - stop))
 
 
 def _bad_header(piece: Piece, error: MalformedError) -> Iterator[Seen]:
