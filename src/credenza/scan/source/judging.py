@@ -87,7 +87,7 @@ class _Judge:
         self.names = Names(source.tree)
         self.reaches = Reaches(source.tree)
         self.seen: list[Sighting] = list(source.odd)
-        self.paths: list[tuple[Kind, str, ast.Constant, Reach]] = []
+        self.paths: list[tuple[Kind, str, ast.expr, Reach]] = []
         self.writes = False
 
     def run(self) -> None:
