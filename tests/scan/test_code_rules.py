@@ -247,7 +247,9 @@ def test_notebooks(tmp_path: Path) -> None:
     honest = notebook("!pip install torch\nimport torch", "%matplotlib inline\nx = 1", "x?")
     assert {f.severity for f in seen(tmp_path, "a.ipynb", honest)} == {Severity.LOW}
     shell = notebook("import subprocess\nsubprocess.run(['ls'])", "%%bash\nls")
-    assert {f.severity for f in seen(tmp_path, "a.ipynb", shell)} == {Severity.LOW, Severity.MEDIUM}
+    assert {f.severity for f in seen(tmp_path, "a.ipynb", shell)} == {Severity.MEDIUM}
+    behind = notebook("!pip install torch; touch here")
+    assert {f.severity for f in seen(tmp_path, "a.ipynb", behind)} == {Severity.MEDIUM}
     hidden = notebook("import base64\nexec(base64.b64decode(x))")
     assert {f.severity for f in seen(tmp_path, "a.ipynb", hidden)} == {Severity.CRITICAL}
     (tmp_path / "model" / "a.ipynb").write_bytes(b"{")

@@ -30,8 +30,9 @@ def test_nobody_is_accused(library: Path) -> None:
 
 
 def test_every_honest_file_is_known() -> None:
+    """But for UBJSON, and tensors outside of their model, which are bytes and nothing else."""
     unknown = {f.path for library in LIBRARIES for f in scan(library).files if not f.checks}
-    assert not unknown
+    assert unknown == {"xgboost-model.ubj", "external/model.onnx.data"}
 
 
 @pytest.mark.parametrize("name", WRITTEN_HERE)

@@ -2,7 +2,7 @@
 
     python -m tests.vectors.make_scan_honest [FOLDER]
 
-It installs the environments (`scan/environments/*.txt`, about 3 GB in all, outside of the
+It installs the environments (`honest/environments/*.txt`, about 3 GB in all, outside of the
 repository) and writes to ``scan/honest/YEAR/LIBRARY-VERSION/``. A rebuild gives files of the same
 kinds, not the same bytes: some libraries write times and addresses. What names the folder that its
 library lies in (PyTorch's programs do) is not kept; the tests write such files anew. Within an
@@ -32,7 +32,7 @@ def everywhere(folder: Path) -> None:
     from benchmarks.environments import environment
 
     shutil.rmtree(folder, ignore_errors=True)
-    for requirements in sorted((HERE / "scan" / "environments").glob("*.txt")):
+    for requirements in sorted((HERE / "honest" / "environments").glob("*.txt")):
         python = environment(requirements)
         target = folder / requirements.stem
         subprocess.run([str(python), __file__, "--here", str(target)], check=True)

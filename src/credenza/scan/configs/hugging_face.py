@@ -116,12 +116,14 @@ def _is_custom(library: str) -> bool:
 
 def pipeline(object_: Members) -> Iterator[Finding]:
     """``model_index.json`` of diffusers: parts as ``[library, class]``, imported by name."""
-    classes = object_.all("_class_name")
-    if not any(isinstance(c, list) or "Pipeline" in str(c) for c in classes):
-        return  # a part of one: its lists of two are lists of blocks
+    classes = list(object_.all("_class_name"))
+    whole = any(isinstance(c, list) or "Pipeline" in str(c) for c in classes)
     for name, value in object_.pairs:
-        if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
-            library, class_ = value
+        if not classes or not isinstance(value, list) or len(value) != 2:
+            continue
+        library, class_ = value
+        # in a part of a pipeline, lists of two are of blocks, which have the names of classes
+        if isinstance(library, str) and (whole or library[:1].islower()):
             shown = f"{library}.{class_}"
             if name == "_class_name":
                 what = "the pipeline is a Python file that comes with the model"
