@@ -42,7 +42,7 @@ class Later:
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _OPCODES: Final = tuple(bytes([c]) for c in b"\x80(.012FGIJKLMNPQRSTUVX]abcdeghijlopqrstu}")
 """With which a pickle can begin."""
-_COMPRESSED: Final = (b"x", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"]\0\0", b"\x04\x22\x4d\x18")
+_COMPRESSED: Final = (b"x", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"]\0\0", b"\x04\x22\x4d\x18", b"ZF")
 _MAPS: Final = tuple(bytes([c]) for c in (*range(0x81, 0x90), 0xDE, 0xDF))
 """With which MessagePack begins a map that holds something."""
 

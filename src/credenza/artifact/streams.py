@@ -1,4 +1,4 @@
-"""Compressed streams: zlib, gzip, bz2, xz, lzma, lz4 and zstd, piece by piece and never held."""
+"""Compressed streams: zlib, gzip, bz2, xz, lzma, lz4, zstd, ZF; in pieces and never held."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ _DICTIONARY: Final = 128 << 20
 """In bytes; the largest preset of xz has 64 MiB."""
 _WINDOW_LOG: Final = 27
 """Of zstd: 128 MiB, the most that its own tool takes without being asked."""
+
+
+_Z_HEAD: Final = len("ZF") + len("0x10000000000000000")
 
 
 class Decompressor(Protocol):
@@ -62,6 +65,40 @@ class _Zlib:
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
         return self._stream.decompress(self._stream.unconsumed_tail + data, max_length)
+
+
+class _ZFile:
+    """What joblib wrote before 0.10: ``ZF``, a length in hexadecimal digits, and zlib.
+
+    The length is padded to 19 characters, and by Python 2 to 20 (`joblib/numpy_pickle_compat.py`,
+    ``read_zfile``). It is not asked: where Python runs with -O, joblib does not ask it either.
+    """
+
+    def __init__(self) -> None:
+        self._stream = _Zlib(zlib.MAX_WBITS)
+        self._head = b""
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return self._stream.needs_input
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._stream.unused_data
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        more = _Z_HEAD + 1 - len(self._head)
+        if more > 0:
+            self._head += data[:more]
+            if len(self._head) <= _Z_HEAD:
+                return b""
+            int(self._head[2:_Z_HEAD], 16)  # raises as joblib does
+            data = self._head[_Z_HEAD:].removeprefix(b" ") + data[more:]
+        return self._stream.decompress(data, max_length)
 
 
 def _lz4() -> Decompressor:
@@ -148,12 +185,14 @@ METHODS: Final = (
         weak=True,
     ),
     Method("lz4", (b"\x04\x22\x4d\x18",), _lz4),
+    Method("joblib's ZF", (b"ZF",), _ZFile, weak=True),
 )
 """Those that joblib writes."""
 ZSTD: Final = Method("zstd", (b"\x28\xb5\x2f\xfd",), _zstd)
 DEFLATE: Final = Method("deflate", (), lambda: _Zlib(-zlib.MAX_WBITS))
 BZIP2: Final = METHODS[2]
-_BROKEN: Final = (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError)
+BROKEN: Final = (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError)
+"""What decompressors raise for a stream that is none."""
 
 
 def method_of(file: Bytes, methods: tuple[Method, ...] = METHODS, at: int = 0) -> Method | None:
@@ -206,7 +245,7 @@ class Stream:
                     raise self._refused("compressed-bomb", what, f"up to {self._limit} bytes")
                 yield piece
         except BrokenPickleError as e:
-            if isinstance(e.__cause__, _BROKEN):
+            if isinstance(e.__cause__, BROKEN):
                 yield from self._salvaged(total)
             raise
 
@@ -239,13 +278,13 @@ class Stream:
                     if total < seen <= self._limit:
                         yield piece[-(seen - total) :]
                         total = seen
-        except _BROKEN:
+        except BROKEN:
             return
 
     def _opened(self) -> Decompressor:
         try:
             return self.method.open()
-        except _BROKEN as e:
+        except BROKEN as e:
             raise self._broken(e) from e
 
     def _next(self, stream: Decompressor) -> tuple[bytes, int]:
@@ -257,7 +296,7 @@ class Stream:
             self._at += len(fed)
         try:
             return stream.decompress(fed, PIECE), len(fed)
-        except _BROKEN as e:
+        except BROKEN as e:
             raise self._broken(e) from e
 
     def _broken(self, e: Exception) -> BrokenPickleError:

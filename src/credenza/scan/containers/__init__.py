@@ -11,6 +11,7 @@ from credenza.scan.later import LaterContainer
 CONTAINERS: Final[tuple[Container, ...]] = (
     LaterContainer("zip", "zip_file", "Zip"),  # its end record is at the end, if anywhere
     LaterContainer("tar", "tar_file", "Tar"),
+    LaterContainer("7z", "seven_zip", "SevenZip", Signs(magics=(b"7z\xbc\xaf\x27\x1c",))),
     LaterContainer(
         "compressed stream",
         "stream_file",
@@ -18,7 +19,7 @@ CONTAINERS: Final[tuple[Container, ...]] = (
         Signs(
             magics=(
                 *(b"x\x01", b"x^", b"x\x9c", b"x\xda", b"\x1f\x8b", b"BZh"),
-                *(b"\xfd7zXZ", b"]\0\0", b"\x04\x22\x4d\x18", b"\x28\xb5\x2f\xfd"),
+                *(b"\xfd7zXZ", b"]\0\0", b"\x04\x22\x4d\x18", b"\x28\xb5\x2f\xfd", b"ZF"),
             )
         ),
     ),

@@ -10,7 +10,6 @@ from credenza.findings import Unread, Where
 from credenza.scan.interface import Budget, Piece, Said, Seen
 
 MAGICS: Final = (
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),  # as "nullifAI" (ReversingLabs, 2025)
     (0, b"Rar!\x1a\x07", "a RAR archive"),
     (0, b"MSCF\0\0\0\0", "a Cabinet archive"),
     (0, b"MSWIM\0\0\0", "a Windows image"),
