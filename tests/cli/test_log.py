@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -64,7 +63,7 @@ def test_a_receipt_needs_its_witnesses(model: Path, ledger: Path, run: Run, tmp_
         url = service.stderr.readline().split()[-1] if service.stderr else ""
         assert run("log", "cosign", ledger, tmp_path / "w1.vkey", url).code == 0
     finally:
-        service.send_signal(signal.SIGINT)
+        service.terminate()
         service.communicate()
     assert run("log", "prove", ledger, 0, "--out", receipt).code == 0
 
