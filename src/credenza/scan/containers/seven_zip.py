@@ -37,6 +37,8 @@ _MOST_HEADER: Final = 32 << 20
 """Half a million files with names of usual length; it is held in memory."""
 _MOST_LEVELS: Final = 4
 """How often a header is packed. 7-Zip packs it once."""
+_MOST_LOST: Final = 1000
+"""Blocks of one archive. Behind as many that yield nothing, nobody looks for another."""
 _MOST_ZEROS: Final = 64 << 20
 _STEP: Final = 1 << 20
 _PICKLES: Final = (".pkl", ".pickle")
@@ -76,6 +78,7 @@ class _Archive:
         self.links: list[str] = []
         self.paths: set[str] = set()
         self.is_broken = False
+        self.lost = 0
 
     def seen(self) -> Iterator[Seen]:
         try:
@@ -162,9 +165,14 @@ class _Archive:
             for file in files:
                 yield from self._named(file)
             yield from self._folder(folder, parts, files)
-        for file in filled:
+            if self.lost > _MOST_LOST:
+                yield self._unread(f"{self.lost} blocks cannot be read, and no more are tried")
+                break
+        left = list(filled)
+        for file in left:
             yield from self._named(file)
-            yield self._unread(f"{file.name[:_SHOWN]}: nothing says where its bytes are")
+        if left:
+            yield self._unread(f"{left[0].name[:_SHOWN]}: it was not found{_more(left)}")
 
     def _folder(self, folder: Folder, parts: tuple[Part, ...], files: list[File]) -> Iterator[Seen]:
         """The files of a folder: what of them could be unpacked, and why not more."""
@@ -175,17 +183,19 @@ class _Archive:
                 for number, content in taking.take(data):
                     yield from self._taken(files[number], content, parts[number], taking.crc)
         except (UnreadCoderError, MissingExtraError) as e:
-            more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-            yield self._unread(
-                f"{files[0].name[:_SHOWN]}{more}: {_why(e)}", START.size + folder.start
-            )
+            what = f"{files[0].name[:_SHOWN]}{_more(files)}: {_why(e)}"
+            yield self._unread(what, START.size + folder.start)
+            self.lost += 1
             return
         except (OverBudgetError, MalformedError) as e:
             file = files[min(taking.number, len(files) - 1)]
-            yield self._member(file, taking.rest())
+            content = taking.rest()
+            if content.size:
+                yield self._member(file, content)
             if isinstance(e, OverBudgetError):
                 raise
             yield self._unread(f"{file.name[:_SHOWN]}: {_why(e)}", START.size + folder.start)
+            self.lost += 1
             return
         for number, content in taking.empty():
             yield from self._taken(files[number], content, parts[number], taking.crc)
@@ -307,6 +317,10 @@ class _Taking:
 def _nameless(number: int, place: int) -> File:
     name = f"(file {place} of block {number})"
     return File(name=name, has_stream=True, is_folder=False, is_link=False)
+
+
+def _more(files: list[File]) -> str:
+    return f" and {len(files) - 1} more" if len(files) > 1 else ""
 
 
 def _finding(
