@@ -86,8 +86,8 @@ def _compressed() -> Iterator[Malicious]:
     yield archive("gzip, checksum wrong", "m.gz", gzipped(EVIL)[:-8] + bytes(8))
     yield archive("zstd", "model.pkl.zst", zstd(EVIL), unread_will_do=True)
     yield archive("lz4", "model.lz4", lz4(EVIL), unread_will_do=True)
-    yield archive("7z", "model.7z", seven(EVIL), "nullifAI", unread_will_do=True)
-    yield archive("7z, named .pt", "model.pt", seven(EVIL), "nullifAI", unread_will_do=True)
+    yield archive("7z", "model.7z", seven(EVIL), "nullifAI")
+    yield archive("7z, named .pt", "model.pt", seven(EVIL), "nullifAI")
     yield archive("rar, named .pkl", "model.pkl", b"Rar!\x1a\7\1\0" + bytes(64), "nullifAI",
                   unread_will_do=True)  # fmt: skip
 

@@ -16,7 +16,7 @@ from credenza.artifact.zips import Slice
 from credenza.errors import MalformedError, MissingExtraError
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.containers.names import is_outside, link, plain_path, sparing, through_links
-from credenza.scan.containers.seven_zip_coders import UnreadCoderError, unpacked
+from credenza.scan.containers.seven_zip_coders import BZIP2, LZMA, LZMA2, UnreadCoderError, unpacked
 from credenza.scan.containers.seven_zip_records import (
     ENCODED,
     MAGIC,
@@ -37,13 +37,18 @@ _MOST_HEADER: Final = 32 << 20
 """Half a million files with names of usual length; it is held in memory."""
 _MOST_LEVELS: Final = 4
 """How often a header is packed. 7-Zip packs it once."""
+_MOST_LOST: Final = 1000
+"""Blocks of one archive. Behind as many that yield nothing, nobody looks for another."""
 _MOST_ZEROS: Final = 64 << 20
 _STEP: Final = 1 << 20
 _PICKLES: Final = (".pkl", ".pickle")
 _SHOWN: Final = 120
-_LZMA_DEFAULT: Final = (b"\3\1\1", b"\x5d\0\0\0\4")
-_LZMA2_DEFAULT: Final = (b"\x21", b"\x1c")
-"""As their writers set them: a dictionary of 64 MiB."""
+_GUESSES: Final = (
+    (b"BZh", (BZIP2, b"")),
+    (b"\0", (LZMA, b"\x5d\0\0\0\4")),
+    (b"", (LZMA2, b"\x1c")),
+)
+"""Methods as their writers set them, by the first bytes; the dictionaries have 64 MiB."""
 
 
 @final
@@ -72,6 +77,8 @@ class _Archive:
         self.names: list[str] = []
         self.links: list[str] = []
         self.paths: set[str] = set()
+        self.is_broken = False
+        self.lost = 0
 
     def seen(self) -> Iterator[Seen]:
         try:
@@ -85,6 +92,7 @@ class _Archive:
             yield from self._guessed()
             return
         if header.broken:
+            self.is_broken = True
             yield self._unread(header.broken)
             if not header.folders:
                 yield from self._guessed()
@@ -137,6 +145,7 @@ class _Archive:
 
     def _checked(self, what: str, data: bytes, crc: int) -> Iterator[Seen]:
         if zlib.crc32(data) != crc:
+            self.is_broken = True
             yield self._unread(f"{what} differs from its CRC, and is read all the same")
 
     # --- files --------------------------------------------------------------------
@@ -156,9 +165,14 @@ class _Archive:
             for file in files:
                 yield from self._named(file)
             yield from self._folder(folder, parts, files)
-        for file in filled:
+            if self.lost > _MOST_LOST:
+                yield self._unread(f"{self.lost} blocks cannot be read, and no more are tried")
+                break
+        left = list(filled)
+        for file in left:
             yield from self._named(file)
-            yield self._unread(f"{file.name[:_SHOWN]}: nothing says where its bytes are")
+        if left:
+            yield self._unread(f"{left[0].name[:_SHOWN]}: it was not found{_more(left)}")
 
     def _folder(self, folder: Folder, parts: tuple[Part, ...], files: list[File]) -> Iterator[Seen]:
         """The files of a folder: what of them could be unpacked, and why not more."""
@@ -169,17 +183,19 @@ class _Archive:
                 for number, content in taking.take(data):
                     yield from self._taken(files[number], content, parts[number], taking.crc)
         except (UnreadCoderError, MissingExtraError) as e:
-            more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-            yield self._unread(
-                f"{files[0].name[:_SHOWN]}{more}: {_why(e)}", START.size + folder.start
-            )
+            what = f"{files[0].name[:_SHOWN]}{_more(files)}: {_why(e)}"
+            yield self._unread(what, START.size + folder.start)
+            self.lost += 1
             return
         except (OverBudgetError, MalformedError) as e:
             file = files[min(taking.number, len(files) - 1)]
-            yield self._member(file, taking.rest())
+            content = taking.rest()
+            if content.size:
+                yield self._member(file, content)
             if isinstance(e, OverBudgetError):
                 raise
             yield self._unread(f"{file.name[:_SHOWN]}: {_why(e)}", START.size + folder.start)
+            self.lost += 1
             return
         for number, content in taking.empty():
             yield from self._taken(files[number], content, parts[number], taking.crc)
@@ -218,7 +234,7 @@ class _Archive:
             if start > at and self._is_filled(at, start):
                 behind = start == self.piece.size
                 what = f"{start - at} bytes {'stand behind it' if behind else 'belong to nothing'}"
-                severity = Severity.HIGH if behind else Severity.LOW
+                severity = Severity.HIGH if behind and not self.is_broken else Severity.LOW
                 yield _finding("stream", what, what, severity, at)
                 content = Slice(self.piece, at, start - at)
                 yield self.piece.member(f"(bytes at {at})", content)
@@ -233,11 +249,10 @@ class _Archive:
     def _guessed(self) -> Iterator[Seen]:
         """What comes of the bytes behind the start header, where no header says what they are."""
         rest = Slice(self.piece, START.size, max(0, self.piece.size - START.size))
-        if not rest.size:
-            return
-        yield self.piece.member(f"(bytes at {START.size})", rest)
-        first = rest.pread(0, 1)
-        method, properties = _LZMA_DEFAULT if first == b"\0" else _LZMA2_DEFAULT
+        first = rest.pread(0, min(rest.size, 3))
+        if first != b"BZh":
+            yield self.piece.member(f"(bytes at {START.size})", rest)
+        method, properties = next(way for magic, way in _GUESSES if first.startswith(magic))
         size = self.budget.left
         folder = Folder(coders=(Coder(method, properties, size),), methods=(method,), size=size)
         over = False
@@ -302,6 +317,10 @@ class _Taking:
 def _nameless(number: int, place: int) -> File:
     name = f"(file {place} of block {number})"
     return File(name=name, has_stream=True, is_folder=False, is_link=False)
+
+
+def _more(files: list[File]) -> str:
+    return f" and {len(files) - 1} more" if len(files) > 1 else ""
 
 
 def _finding(

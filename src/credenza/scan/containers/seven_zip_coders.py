@@ -21,10 +21,10 @@ from credenza.scan.interface import Budget
 
 _COPY: Final = b"\0"
 _DELTA: Final = b"\3"
-_LZMA: Final = bytes.fromhex("030101")
-_LZMA2: Final = b"\x21"
+LZMA: Final = bytes.fromhex("030101")
+LZMA2: Final = b"\x21"
 _DEFLATE: Final = bytes.fromhex("040108")
-_BZIP2: Final = bytes.fromhex("040202")
+BZIP2: Final = bytes.fromhex("040202")
 _ZSTD: Final = bytes.fromhex("04f71101")
 _BRANCHES: Final = {
     bytes.fromhex("03030103"): lzma.FILTER_X86,
@@ -44,6 +44,8 @@ _NAMES: Final = {
     b"\x0a": "ARM64",
     b"\x0b": "RISCV",
     bytes.fromhex("0303011b"): "BCJ2",
+    bytes.fromhex("020302"): "Swap2",
+    bytes.fromhex("020304"): "Swap4",
     bytes.fromhex("030401"): "PPMd",
     bytes.fromhex("040109"): "Deflate64",
     bytes.fromhex("04f71102"): "Brotli",
@@ -100,7 +102,7 @@ def _method(coder: Coder) -> Method:
 def _opening(coder: Coder) -> Callable[[], Decompressor] | None:
     """What opens a decoder, and raises one of `BROKEN` for settings that are none."""
     method = coder.method
-    if method in (_LZMA, _LZMA2):
+    if method in (LZMA, LZMA2):
         return lambda: lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[_settings(coder)])
     if method == _DELTA:
         distance = (coder.properties or b"\0")[0] + 1
@@ -111,7 +113,7 @@ def _opening(coder: Coder) -> Callable[[], Decompressor] | None:
     plain: dict[bytes, Callable[[], Decompressor]] = {
         _COPY: _Copy,
         _DEFLATE: DEFLATE.open,
-        _BZIP2: bz2.BZ2Decompressor,
+        BZIP2: bz2.BZ2Decompressor,
         _ZSTD: ZSTD.open,
     }
     return plain.get(method)
@@ -120,7 +122,7 @@ def _opening(coder: Coder) -> Callable[[], Decompressor] | None:
 def _settings(coder: Coder) -> dict[str, Any]:
     """A filter of liblzma. Raises `ValueError` where the properties are none."""
     dictionary = max(_dictionary(coder), _LEAST_DICTIONARY)
-    if coder.method == _LZMA2:
+    if coder.method == LZMA2:
         return {"id": lzma.FILTER_LZMA2, "dict_size": dictionary}
     if len(coder.properties) != 5 or coder.properties[0] >= 9 * 5 * 5:
         raise ValueError("no properties of LZMA")
@@ -132,9 +134,9 @@ def _settings(coder: Coder) -> dict[str, Any]:
 def _dictionary(coder: Coder) -> int:
     """How far back it refers; never farther than what comes out is long."""
     size = 0
-    if coder.method == _LZMA:
+    if coder.method == LZMA:
         size = int.from_bytes(coder.properties[1:5], "little")
-    elif coder.method == _LZMA2 and coder.properties:
+    elif coder.method == LZMA2 and coder.properties:
         bits = coder.properties[0] & 0x3F
         size = (2 | bits & 1) << bits // 2 + 11
     return min(size, coder.size)

@@ -336,7 +336,8 @@ def _files(reader: _Reader) -> tuple[File, ...]:
     said: dict[int, _Reader] = {}
     while (kind := reader.byte()) != _END:
         data = reader.take(reader.number())
-        reader.must(kind not in said, f"property {kind} of files twice")
+        is_twice = kind in said and kind in (_EMPTY, _EMPTY_FILE, _NAMES, _ATTRIBUTES)
+        reader.must(not is_twice, f"property {kind} of files twice")
         said[kind] = _Reader(data, count)
     empty = said[_EMPTY].bits(count) if _EMPTY in said else [False] * count
     files = iter(said[_EMPTY_FILE].bits(sum(empty)) if _EMPTY_FILE in said else ())
