@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import pkgutil
 import shutil
 import stat
 from collections.abc import Iterator
@@ -185,3 +186,11 @@ def _lock(handle: int, folder: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError as e:
         raise InputError(f"{folder} cannot be locked: {e.strerror}") from e
+
+
+def packaged(package: str, name: str) -> str:
+    """A text that lies beside the modules of a package of ours."""
+    data = pkgutil.get_data(package, name)  # in a tenth of the time of `importlib.resources`
+    if data is None:
+        raise FileNotFoundError(f"{package}: {name}")
+    return data.decode()

@@ -11,10 +11,12 @@ import pytest
 
 from credenza import artifact
 from credenza.artifact import Held
+from credenza.artifact.pickles.machine import is_opcode
 from credenza.errors import InputError, MalformedError
 from credenza.findings import Finding, Report, Severity, Unread, Where
-from credenza.scan import Budget, Limits, Piece, Rule, scan
+from credenza.scan import RULES, Budget, Limits, Piece, Rule, scan
 from credenza.scan.interface import Seen
+from credenza.scan.later import LaterRule
 
 
 def finding(what: str, start: int | None = None) -> Finding:
@@ -197,3 +199,9 @@ def test_nothing_to_scan_is_an_error(tmp_path: Path) -> None:
         scan(tmp_path, rules=rules)
     with pytest.raises(InputError, match="cannot be a path"):
         scanned(Path("a\0b"))
+
+
+def test_a_pickle_may_begin_with_any_opcode() -> None:
+    rule = next(r for r in RULES if r.name == "pickle")
+    assert isinstance(rule, LaterRule)
+    assert {m[0] for m in rule.signs.magics} == {c for c in range(256) if is_opcode(c)}

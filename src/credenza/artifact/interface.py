@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, final
 
 from credenza.artifact.model import File
@@ -42,17 +42,18 @@ class Signs:
     magics: tuple[bytes, ...] = ()
     at: int = 0
     suffixes: tuple[str, ...] = ()
+    longest: int = field(init=False, default=0, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "longest", max(map(len, self.magics), default=0))
 
     def on(self, file: Bytes) -> bool:
-        if file.path.lower().endswith(self.suffixes):
+        if self.suffixes and file.path.lower().endswith(self.suffixes):
             return True
         if not self.magics:
             return not self.suffixes
-        if file.size <= self.at:
-            return False
-        longest = max(map(len, self.magics))
-        head = file.pread(self.at, min(longest, file.size - self.at))
-        return head.startswith(self.magics)
+        left = file.size - self.at
+        return left > 0 and file.pread(self.at, min(self.longest, left)).startswith(self.magics)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ import functools
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any, Final
 
 from credenza.artifact import json_text
 from credenza.artifact.interface import Bytes
 from credenza.artifact.model import Program
+from credenza.files import packaged
 
 _FUNCTION: Final = "function"
 _LAMBDA: Final = "__lambda__"
@@ -122,7 +122,6 @@ def is_code(text: str) -> bool:
 
 @functools.cache
 def _names(kind: str) -> frozenset[str]:
-    file = resources.files("credenza.artifact") / "keras_names.toml"
     uses = ("function",) if kind == "keras function" else ("class", "value")
-    groups = tomllib.loads(file.read_text("utf-8"))["group"]
+    groups = tomllib.loads(packaged("credenza.artifact", "keras_names.toml"))["group"]
     return frozenset(name for g in groups if g["use"] in uses for name in g["names"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,9 +26,12 @@ class LaterRule:
     module: str
     type_: str
     signs: Signs = _ANY
+    said: str = ""
+    """A piece of which its surroundings say this is shown to the rule whatever its signs."""
 
     def claims(self, piece: Piece) -> bool:
-        return self.signs.on(piece) and self._rule().claims(piece)
+        shown = (self.said and piece.said == self.said) or self.signs.on(piece)
+        return bool(shown) and self._rule().claims(piece)
 
     def examine(self, piece: Piece) -> Iterator[Seen]:
         return self._rule().examine(piece)
@@ -56,5 +60,6 @@ class LaterContainer:
         return cast("Container", _made(f"credenza.scan.containers.{self.module}", self.type_))
 
 
+@functools.cache
 def _made(module: str, type_: str) -> Any:
     return getattr(importlib.import_module(module), type_)()

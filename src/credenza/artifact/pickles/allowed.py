@@ -12,8 +12,9 @@ import functools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any, Final, Protocol, final
+
+from credenza.files import packaged
 
 
 class Use(enum.Enum):
@@ -83,8 +84,7 @@ def allowed(module: str, name: str) -> Allowed | None:
 
 @functools.cache
 def _entries() -> dict[tuple[str, str], Allowed]:
-    file = resources.files("credenza.artifact.pickles") / "allowed.toml"
-    return listed(tomllib.loads(file.read_text("utf-8"))["group"])
+    return listed(tomllib.loads(packaged("credenza.artifact.pickles", "allowed.toml"))["group"])
 
 
 def listed(groups: list[dict[str, Any]]) -> dict[tuple[str, str], Allowed]:

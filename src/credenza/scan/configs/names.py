@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from importlib import resources
+
+from credenza.files import packaged
 
 
 @functools.cache
 def _lists() -> dict[str, tuple[str, ...]]:
-    text = (resources.files("credenza.scan.configs") / "names.toml").read_text("utf-8")
-    return {name: tuple(listed) for name, listed in tomllib.loads(text).items()}
+    lists = tomllib.loads(packaged("credenza.scan.configs", "names.toml"))
+    return {name: tuple(listed) for name, listed in lists.items()}
 
 
 def names(of: str) -> tuple[str, ...]:

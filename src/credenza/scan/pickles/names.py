@@ -12,11 +12,11 @@ import functools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any, Final, final
 
 from credenza.artifact.pickles import TENSORS, Allowed, Use
 from credenza.artifact.pickles.allowed import listed
+from credenza.files import packaged
 
 _COLLECTED: Final = {
     "plain": Allowed(
@@ -118,8 +118,7 @@ class _Data:
 
 @functools.cache
 def _data() -> _Data:
-    file = resources.files("credenza.scan.pickles") / "names.json"
-    data: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    data: dict[str, Any] = json.loads(packaged("credenza.scan.pickles", "names.json"))
     known = {
         name: group["reason"]
         for group in data["dangerous"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from credenza.artifact.interface import Signs
-from credenza.scan.interface import Rule
+from credenza.scan.interface import Rule, Said
 from credenza.scan.later import LaterRule
 
 _JINJA: Final = Signs(suffixes=(".jinja", ".jinja2", ".j2"))
@@ -20,9 +20,14 @@ _MAPS: Final = tuple(bytes([c]) for c in (*range(0x81, 0x90), 0xDE, 0xDF))
 """With which MessagePack begins a map that holds something."""
 _TENSORFLOW: Final = Signs(magics=(b"\n", b"\x08", b"\x12"), suffixes=(".pb", ".meta", ".pbtxt"))
 
+_OPCODES: Final = tuple(
+    bytes([c]) for c in (*b"().012BCFGIJKLMNPQRSTUVX]abcdeghijlopqrstu}", *range(0x80, 0x99))
+)
+"""With which a pickle can begin: all 68, written out so that no machine is imported for them."""
+
 RULES: Final[tuple[Rule, ...]] = (
     # --- pickles, in every container -----------------------------------------
-    LaterRule("pickle", "pickles", "Pickles"),
+    LaterRule("pickle", "pickles", "Pickles", Signs(magics=_OPCODES), said=Said.PICKLE),
     LaterRule("npy", "npy", "NpyObjects", Signs(magics=(b"\x93NUMPY",))),
     # --- graphs: Keras, TensorFlow, ONNX, TFLite ------------------------------
     LaterRule("keras configuration", "keras_config", "KerasConfig", _JSON),

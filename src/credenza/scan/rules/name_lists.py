@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from importlib import resources
+
+from credenza.files import packaged
 
 
 @functools.cache
 def named(package: str, file: str, *uses: str) -> frozenset[str]:
     """The names of a list that have one of those uses."""
-    text = (resources.files(package) / file).read_text("utf-8")
-    groups = tomllib.loads(text)["group"]
+    groups = tomllib.loads(packaged(package, file))["group"]
     return frozenset(name for group in groups if group["use"] in uses for name in group["names"])
 
 

@@ -10,7 +10,7 @@ from typing import Final, final
 from credenza.errors import InputError
 from credenza.findings import Finding, Severity, Where
 from credenza.scan import executables
-from credenza.scan.interface import Piece, Seen
+from credenza.scan.interface import Piece, Said, Seen
 
 _WINDOW: Final = 64 << 10
 _OPEN: Final = re.compile(
@@ -63,14 +63,14 @@ class Native:
 
 
 def _found(piece: Piece) -> Iterator[tuple[int, str]]:
-    """Where an executable begins, and of which kind."""
+    """Where an executable begins, and of which kind. Of an array's elements, the first alone."""
     size = piece.size
-    head = piece.head(_WINDOW)
+    head = piece.head(executables.HEAD if piece.said == Said.DATA else _WINDOW)
     whole = executables.kind(head[: executables.HEAD], size)
     if whole is not None:
         yield 0, whole
         return
-    if head.startswith(_ARCHIVES) or head[257:262] == b"ustar":
+    if piece.said == Said.DATA or head.startswith(_ARCHIVES) or head[257:262] == b"ustar":
         return
     yield from executables.inside(head[1:], 1, size)
     tail = max(len(head), size - _WINDOW)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from credenza.findings import Unread, Where
-from credenza.scan import credentials
 from credenza.scan.interface import Piece, Seen
 
 _HEAD: Final = 4096
@@ -39,6 +38,8 @@ class Text:
         return _NAMED.search(piece.path) is not None and _is_text(piece.head(_HEAD))
 
     def examine(self, piece: Piece) -> Iterator[Seen]:
+        from credenza.scan import credentials  # every file asks whether it is a text
+
         yield from credentials.found_in(piece)
 
 

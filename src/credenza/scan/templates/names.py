@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import enum
 import tomllib
-from importlib import resources
 from typing import Final
 
-_LISTS: Final = tomllib.loads(
-    (resources.files("credenza.scan.templates") / "names.toml").read_text("utf-8")
-)
+from credenza.files import packaged
+
+_LISTS: Final = tomllib.loads(packaged("credenza.scan.templates", "names.toml"))
 _ESCAPES: Final = frozenset[str](_LISTS["escapes"])
 
 FUNCTIONS: Final = frozenset[str](_LISTS["functions"])
