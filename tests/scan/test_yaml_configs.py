@@ -111,3 +111,11 @@ def test_nothing_multiplies(text: str) -> None:
     began = time.process_time()
     looked("x.yaml", text)
     assert time.process_time() - began < 4
+
+
+def test_the_front_of_a_page_is_read_and_the_page_is_none_of_its_business() -> None:
+    page = "---\nlicense: mit\ntags: [a]\n---\n# A model\n`a: b: c` % @ {{ }}\n"
+    report = looked("README.md", page)
+    assert not accused(report)
+    assert not report.unread
+    assert found(looked("README.md", page.replace("mit", "!!python/object/apply:os.system [x]")))

@@ -6,6 +6,7 @@ looked at once, where it is written out, so that none multiplies.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, final
@@ -24,6 +25,7 @@ _LONGEST_SLOW: Final = 1 << 17
 """In bytes, where PyYAML was built without libyaml."""
 _DEEPEST: Final = 200
 _MOST_SEEN: Final = 200
+_FRONT: Final = re.compile(rb"\n(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)")
 _TAG: Final = "tag:yaml.org,2002:"
 _PLAIN: Final = frozenset(
     ("null", "bool", "int", "float", "str", "seq", "map", "binary", "timestamp", "omap", "set")
@@ -34,27 +36,37 @@ _LOADER: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 @final
 @dataclass(frozen=True, slots=True)
 class YamlConfigs:
-    """Reads every document of a YAML file, in a form that keeps names that are given twice."""
+    """Reads every document of a YAML file, in a form that keeps names that are given twice.
+
+    Of a file of another name that begins as YAML does, the first document is read: pages in
+    Markdown have such a front, and go on as what they are.
+    """
 
     name: str = "yaml"
 
     def claims(self, piece: Piece) -> bool:
         if piece.said == Said.DATA:
             return False
-        path = piece.path.lower()
-        named = path.endswith((".yaml", ".yml")) or path.rpartition("/")[2] == "mlmodel"
-        return named or piece.head(5).startswith((b"%YAML", b"---\n", b"---\r", b"--- !"))
+        return _is_named(piece) or piece.head(5).startswith(
+            (b"%YAML", b"---\n", b"---\r", b"--- !")
+        )
 
     def examine(self, piece: Piece) -> Iterator[Seen]:
         most = _LONGEST if hasattr(yaml, "CBaseLoader") else _LONGEST_SLOW
         if piece.size > most:
             yield Unread(where=Where(), why=f"YAML of {piece.size} bytes, over {most}")
             return
+        named, text = _is_named(piece), piece.pread(0, piece.size)
         reading = _Reading()
-        why = reading.read(piece.pread(0, piece.size))
+        why = reading.read(text if named else _FRONT.split(text, maxsplit=1)[0])
         yield from reading.seen
-        if why:
+        if why and named:
             yield Unread(where=Where(), why=why)
+
+
+def _is_named(piece: Piece) -> bool:
+    path = piece.path.lower()
+    return path.endswith((".yaml", ".yml")) or path.rpartition("/")[2] == "mlmodel"
 
 
 @dataclass(slots=True)
