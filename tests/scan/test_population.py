@@ -44,7 +44,7 @@ CATEGORIES: Final = {
 }
 """By category: as many as the other scanners were measured on, or more."""
 
-FUZZED: Final = Path(__file__).parents[1] / "vectors" / "scan"
+FUZZED: Final = Path(__file__).parents[1] / "vectors" / "scan" / "fuzzed"
 """Inputs at which the fuzzer stopped."""
 LIMITS: Final = Limits(unpacked=1 << 26)
 """Bombs, of over 1 GiB, are known as such sooner."""
@@ -148,9 +148,9 @@ def test_what_the_fuzzer_found_is_quick(path: Path, tmp_path: Path) -> None:
     """Under the fuzzer each took over 5 seconds: pieces in pieces, more with every level."""
     many = tmp_path / "many.zip"
     many.write_bytes(zipped({f"{i}.zip": path.read_bytes() for i in range(16)}))
-    start = time.monotonic()
+    start = time.process_time()
     report = scan(many)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     assert report.findings or report.unread
 
 

@@ -13,8 +13,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from credenza.artifact.pickles.allowed import TENSORS, Allowed, Names, Use, allowed
     from credenza.artifact.pickles.errors import BrokenPickleError, broken
+    from credenza.artifact.pickles.lists import TENSORS, Allowed, Names, Use, allowed
     from credenza.artifact.pickles.machine import Pickle, interpret
     from credenza.artifact.pickles.stream import Constant, Frames, Limits
     from credenza.artifact.pickles.usage import Misuse, Uses
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
 
 _MODULES = {
-    "allowed": (
+    "lists": (
         "TENSORS",
         "Allowed",
         "Names",

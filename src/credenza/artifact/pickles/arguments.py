@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from credenza.artifact.pickles.allowed import Use
+from credenza.artifact.pickles.lists import Use
 from credenza.artifact.pickles.values import (
     Call,
     Dict,

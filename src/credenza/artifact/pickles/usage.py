@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from credenza.artifact.model import Program
-from credenza.artifact.pickles.allowed import TENSORS, Allowed, Names, Use
 from credenza.artifact.pickles.arguments import ARGUMENTS, MAKERS, is_zone, sets_dunder
+from credenza.artifact.pickles.lists import TENSORS, Allowed, Names, Use
 from credenza.artifact.pickles.states import STATES
 from credenza.artifact.pickles.stream import Constant
 from credenza.artifact.pickles.values import (

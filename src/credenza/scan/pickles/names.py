@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from credenza.artifact.pickles import TENSORS, Allowed, Use
-from credenza.artifact.pickles.allowed import listed
+from credenza.artifact.pickles.lists import listed
 from credenza.files import packaged
 
 _COLLECTED: Final = {
