@@ -71,7 +71,7 @@ class Limits:
     """
 
     depth: int = 12
-    pieces: int = 200_000
+    pieces: int = 50_000
     unpacked: int = 1 << 30
     ratio: int = 100
     held: int = 24 << 20
