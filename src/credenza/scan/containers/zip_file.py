@@ -23,7 +23,6 @@ from credenza.artifact.zips import (
     HARMLESS,
     LONGEST_DESCRIPTOR,
     STORED,
-    Slice,
     check_agreement,
     check_name,
     check_sizes,
@@ -31,6 +30,7 @@ from credenza.artifact.zips import (
 )
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.containers.names import sparing, through_links
+from credenza.scan.containers.parts import once, part
 from credenza.scan.containers.tar_records import is_tar
 from credenza.scan.containers.zip_members import PICKLES, PIECE, Opener, Reading
 from credenza.scan.containers.zip_walk import Walk
@@ -95,7 +95,8 @@ class _Archive:
             yield Unread(where=Where(), why="zip: it has no central directory")
             yield from Walk(self.opener).seen()
         for start, stop in gaps:
-            yield self.piece.member(f"(bytes at {start})", Slice(self.piece, start, stop - start))
+            gap = self.piece.member(f"(bytes at {start})", part(self.piece, start, stop - start))
+            yield from once(gap, self.budget)
         links: list[str] = []
         for number, member in enumerate(sorted(self.members.values(), key=lambda m: m.size)):
             if self.overlaps and number >= _MOST_OVERLAPPED:
