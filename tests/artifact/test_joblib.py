@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joblib.numpy_pickle_compat import write_zfile
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
@@ -211,6 +212,21 @@ def test_an_array_inside_a_frame(tmp_path: Path) -> None:
     length = int.from_bytes(data[3:11], "little")
     changed = data[:3] + (length + 4).to_bytes(8, "little") + data[11:]
     assert refused(changed).finding.rule == "artifact.pickle-frame"
+
+
+def test_what_joblib_compressed_before_0_10_is_read(tmp_path: Path) -> None:
+    """``ZF``, a length, and zlib, whatever the name."""
+    data = pickle.dumps([Runs(), "x" * 99], protocol=2)
+    at = tmp_path / "a.bin"
+    with at.open("wb") as file:
+        write_zfile(file, data)
+    (found,) = open_artifact(at).files
+    assert (found.format, dict(found.metadata)["compression"]) == ("joblib", "joblib's ZF")
+    assert disallowed(found) == ["posix.mkdir"]
+    assert {p.member for p in found.programs} == {"joblib's ZF stream"}
+    at.write_bytes(at.read_bytes() + b"x")
+    with pytest.raises(BrokenPickleError, match="bytes follow the joblib's ZF stream"):
+        open_artifact(at)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -6,6 +6,7 @@ import base64
 import bz2
 import gzip
 import importlib.util
+import io
 import lzma
 import zlib
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import joblib
 import lz4.frame
 import numpy as np
 import pytest
+from joblib.numpy_pickle_compat import read_zfile
 
 from credenza.findings import Severity
 from credenza.scan import Limits
@@ -31,6 +33,33 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "lzma": lambda d: lzma.compress(d, lzma.FORMAT_ALONE),
     "lz4": lz4.frame.compress,
 }
+
+
+HEADS = [b"ZF0x410".ljust(21), b"ZF0x410".ljust(22), b"ZF 0X_410".ljust(21), b"ZF410".ljust(21)]
+"""Of joblib before 0.10, by Python 2 one longer; and what else joblib takes for that number."""
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("name", ["a.bin", "a.pkl"])
+def test_what_old_joblib_compressed_is_looked_at(head: bytes, name: str) -> None:
+    data = head + zlib.compress(BODY)
+    assert read_zfile(io.BytesIO(data)) == BODY
+    found = looked(data, name)
+    assert found.contents == {BODY}
+    assert found.report.findings == ()
+    assert looked(data + EVIL, name).contents == {BODY, EVIL}
+
+
+@pytest.mark.parametrize("length", [2, 3, 20, 21, 22, 40])
+def test_what_old_joblib_compressed_and_is_cut_off_is_unread(length: int) -> None:
+    data = HEADS[0] + zlib.compress(BODY)
+    assert looked(data[:length], "a.pkl").report.unread
+
+
+def test_a_text_that_begins_with_zf_is_none() -> None:
+    found = looked(b"ZF is what this text begins with, and no more.", "a.txt")
+    assert found.shown == ()
+    assert found.report.unread == ()
 
 
 @pytest.mark.parametrize("method", sorted(COMPRESS))

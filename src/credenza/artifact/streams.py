@@ -71,7 +71,7 @@ class _ZFile:
     """What joblib wrote before 0.10: ``ZF``, a length in hexadecimal digits, and zlib.
 
     The length is padded to 19 characters, and by Python 2 to 20 (`joblib/numpy_pickle_compat.py`,
-    ``read_zfile``). It is not asked: where Python runs with -O, joblib does not ask it either.
+    ``read_zfile``). It is ignored: with Python's -O, joblib takes a wrong one.
     """
 
     def __init__(self) -> None:
@@ -96,7 +96,6 @@ class _ZFile:
             self._head += data[:more]
             if len(self._head) <= _Z_HEAD:
                 return b""
-            int(self._head[2:_Z_HEAD], 16)  # raises as joblib does
             data = self._head[_Z_HEAD:].removeprefix(b" ") + data[more:]
         return self._stream.decompress(data, max_length)
 

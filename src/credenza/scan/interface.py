@@ -71,7 +71,7 @@ class Limits:
     """
 
     depth: int = 12
-    pieces: int = 200_000
+    pieces: int = 50_000
     unpacked: int = 1 << 30
     ratio: int = 100
     held: int = 24 << 20
@@ -89,6 +89,19 @@ class Budget:
         self.left = max(limits.unpacked, limits.ratio * size)
         self.pieces = limits.pieces
         self.held = limits.held
+        self._depths: dict[tuple[Bytes, str, str], int] = {}
+
+    def is_new(self, piece: Piece) -> bool:
+        """Whether these bytes were not looked at before under that name, as deep or less deep.
+
+        Its content must be one that compares with others by its bytes or its place.
+        """
+        key = piece.content, piece.path, piece.said
+        depth = len(piece.inside)
+        if self._depths.get(key, depth + 1) <= depth:
+            return False
+        self._depths[key] = depth
+        return True
 
     def take(self, count: int) -> None:
         """Note that ``count`` bytes were unpacked, or are about to be.

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from credenza.artifact.interface import Bytes, Held
-from credenza.artifact.zips import Slice
 from credenza.errors import MalformedError, MissingExtraError
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.containers.names import is_outside, link, plain_path, sparing, through_links
+from credenza.scan.containers.parts import part
 from credenza.scan.containers.seven_zip_coders import BZIP2, LZMA, LZMA2, UnreadCoderError, unpacked
 from credenza.scan.containers.seven_zip_records import (
     ENCODED,
@@ -141,7 +141,7 @@ class _Archive:
         start = min(START.size + folder.start, self.piece.size)
         stop = min(START.size + folder.stop, self.piece.size)
         self.spans.append((start, stop))
-        return Slice(self.piece, start, stop - start)
+        return part(self.piece, start, stop - start)
 
     def _checked(self, what: str, data: bytes, crc: int) -> Iterator[Seen]:
         if zlib.crc32(data) != crc:
@@ -236,7 +236,7 @@ class _Archive:
                 what = f"{start - at} bytes {'stand behind it' if behind else 'belong to nothing'}"
                 severity = Severity.HIGH if behind and not self.is_broken else Severity.LOW
                 yield _finding("stream", what, what, severity, at)
-                content = Slice(self.piece, at, start - at)
+                content = part(self.piece, at, start - at)
                 yield self.piece.member(f"(bytes at {at})", content)
             at = max(at, stop)
 
@@ -248,7 +248,7 @@ class _Archive:
 
     def _guessed(self) -> Iterator[Seen]:
         """What comes of the bytes behind the start header, where no header says what they are."""
-        rest = Slice(self.piece, START.size, max(0, self.piece.size - START.size))
+        rest = part(self.piece, START.size, max(0, self.piece.size - START.size))
         first = rest.pread(0, min(rest.size, 3))
         if first != b"BZh":
             yield self.piece.member(f"(bytes at {START.size})", rest)

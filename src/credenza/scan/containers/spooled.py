@@ -17,7 +17,7 @@ _MOST_HELD: Final = 8 << 20
 
 
 @final
-class _Disk:
+class Disk:
     """A temporary file without a name, which goes when nobody looks at it any more."""
 
     def __init__(self, path: str) -> None:
@@ -46,7 +46,7 @@ class Spool:
     def __init__(self, path: str, budget: Budget) -> None:
         self._path = path
         self._budget = budget
-        self._disk: _Disk | None = None
+        self._disk: Disk | None = None
         self._start = self._written = 0
         self._held = bytearray()
 
@@ -72,7 +72,7 @@ class Spool:
     def _flush(self) -> None:
         try:
             if self._disk is None:
-                self._disk = _Disk(self._path)
+                self._disk = Disk(self._path)
             done = 0
             while done < len(self._held):
                 done += os.pwrite(self._disk.handle, self._held[done:], self._written + done)

@@ -9,9 +9,9 @@ from typing import Final, final
 from credenza.artifact.interface import Held
 from credenza.artifact.pickle_file import SUFFIXES
 from credenza.artifact.streams import METHODS, ZSTD, Method, Stream, method_of
-from credenza.artifact.zips import Slice
 from credenza.errors import MalformedError, MissingExtraError
 from credenza.findings import Finding, Severity, Unread, Where
+from credenza.scan.containers.parts import part
 from credenza.scan.containers.spooled import Spool
 from credenza.scan.interface import Budget, OverBudgetError, Piece, Said, Seen
 
@@ -116,9 +116,9 @@ class _Unpacked:
         yield self.piece.member(_named(self.piece.path), content)
         ends = [*self.starts[1:], content.size]
         for number, start in enumerate(self.starts[1:], 1):
-            part = Slice(content, start, max(0, ends[number] - start))
-            self.budget.take(part.size)  # these bytes are looked at twice
-            yield self.piece.member(f"(stream {number + 1})", part)
+            one = part(content, start, max(0, ends[number] - start))
+            self.budget.take(one.size)  # these bytes are looked at twice
+            yield self.piece.member(f"(stream {number + 1})", one)
         if len(self.starts) > 1:
             what = f"{len(self.starts)} {self.method.name} streams stand one behind the other"
             yield _finding(Severity.LOW, what, 0)
@@ -132,7 +132,7 @@ class _Unpacked:
         what = f"{left} bytes follow the {self.method.name} stream"
         yield _finding(Severity.LOW if zeros else Severity.HIGH, what, self.at)
         if not zeros:
-            rest = Slice(self.piece, self.at, left)
+            rest = part(self.piece, self.at, left)
             yield self.piece.member(f"(bytes at {self.at})", rest)
 
 

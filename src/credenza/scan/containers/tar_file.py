@@ -6,10 +6,10 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias, final
 
-from credenza.artifact.zips import Slice
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.containers import torch_tar
 from credenza.scan.containers.names import is_outside, link, plain_path, sparing, through_links
+from credenza.scan.containers.parts import part
 from credenza.scan.containers.tar_records import BLOCK, Header, Pax, header, is_tar, pax
 from credenza.scan.interface import Budget, OverBudgetError, Piece, Said, Seen
 
@@ -185,15 +185,15 @@ class _Archive:
     def _pickles(self, name: str, whole: Piece) -> Iterator[Piece]:
         """The pickles of a member as PyTorch reads it, and the elements of arrays between them."""
         for start, stop, said in torch_tar.parts(name, whole):
-            part = Slice(whole.content, start, stop - start)
-            yield self.piece.member(f"{name} (from {start})", part, said=said)
+            content = part(whole, start, stop - start)
+            yield self.piece.member(f"{name} (from {start})", content, said=said)
 
     def _part(self, name: str, start: int, size: int) -> Piece:
         start = min(start, self.piece.size)
         said = ""
         if name.lower().endswith(_PICKLES) or (self.is_torch and name == "pickle"):
             said = Said.PICKLE
-        content = Slice(self.piece, start, max(0, min(size, self.piece.size - start)))
+        content = part(self.piece, start, max(0, min(size, self.piece.size - start)))
         return self.piece.member(name, content, said=said)
 
     # --- names and links ----------------------------------------------------------

@@ -23,7 +23,6 @@ from credenza.artifact.zips import (
     HARMLESS,
     LONGEST_DESCRIPTOR,
     STORED,
-    Slice,
     check_agreement,
     check_name,
     check_sizes,
@@ -31,6 +30,7 @@ from credenza.artifact.zips import (
 )
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.containers.names import sparing, through_links
+from credenza.scan.containers.parts import once, part
 from credenza.scan.containers.tar_records import is_tar
 from credenza.scan.containers.zip_members import PICKLES, PIECE, Opener, Reading
 from credenza.scan.containers.zip_walk import Walk
@@ -40,6 +40,10 @@ _BEGINNINGS: Final = (LOCAL_MAGIC, b"PK\x05\x06", b"PK\x07\x08PK\x03\x04")
 _TORCH: Final = ("data.pkl", ".data/version")
 _MOST_ZEROS: Final = 64 << 20
 """How much is read for nothing: a sparse file has zeros without end."""
+_MOST_OVERLAPPED: Final = 64
+"""How many members are opened where some share their bytes, which no honest writer makes them do
+(Fifield, "A better zip bomb", 2019).
+"""
 _SHEBANG: Final = re.compile(rb"#![^\n]{0,250}\n")
 _UNICODE_NAME: Final = 0x7075
 _ESCAPES: Final = re.compile(r"#U[0-9a-fA-F]{4}|#L[0-9a-fA-F]{6}|[^\x21-\x7e]|[?_]")
@@ -76,6 +80,7 @@ class _Archive:
         self.problems = self.opener.problems
         self.members: dict[tuple[str, int, int, int], Reading] = {}
         self.spans: list[tuple[int, int]] = []
+        self.overlaps = False
 
     def seen(self) -> Iterator[Seen]:
         ends = find_ends(self.piece, self.problems.append)
@@ -90,9 +95,12 @@ class _Archive:
             yield Unread(where=Where(), why="zip: it has no central directory")
             yield from Walk(self.opener).seen()
         for start, stop in gaps:
-            yield self.piece.member(f"(bytes at {start})", Slice(self.piece, start, stop - start))
+            gap = self.piece.member(f"(bytes at {start})", part(self.piece, start, stop - start))
+            yield from once(gap, self.budget)
         links: list[str] = []
-        for member in sorted(self.members.values(), key=lambda m: m.size):
+        for number, member in enumerate(sorted(self.members.values(), key=lambda m: m.size)):
+            if self.overlaps and number >= _MOST_OVERLAPPED:
+                raise OverBudgetError
             if member.is_link:
                 links.append(member.name)
             yield from self.opener.open(member)
@@ -112,6 +120,7 @@ class _Archive:
             at = entry.header + ends.base
             if at in headers:
                 self.problems.append(Problem("zip-overlap", "two members are one", at))
+                self.overlaps = True
             headers.add(at)
             local = local_header(self.piece, at, self.piece.size, self.problems.append)
             if local is None:
@@ -196,6 +205,7 @@ class _Archive:
             position = position or 0
             if start < position:
                 self.problems.append(Problem("zip-overlap", "members overlap", start))
+                self.overlaps = True
             elif start > position and self._is_filled(position, start):
                 what = f"{start - position} bytes belong to no member"
                 self.problems.append(Problem("zip-gap", what, position))

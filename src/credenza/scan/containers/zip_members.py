@@ -11,10 +11,11 @@ from typing import Final, final
 from credenza.artifact.interface import Bytes
 from credenza.artifact.streams import BZIP2, DEFLATE, ZSTD, Method, Stream, zip_lzma
 from credenza.artifact.zip_ends import Problem
-from credenza.artifact.zips import DEFLATED, ENCRYPTED, STORED, Slice
+from credenza.artifact.zips import DEFLATED, ENCRYPTED, STORED
 from credenza.errors import MalformedError, MissingExtraError
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.containers.names import link
+from credenza.scan.containers.parts import once, part
 from credenza.scan.containers.spooled import Spool
 from credenza.scan.interface import Budget, OverBudgetError, Piece, Said, Seen
 
@@ -83,7 +84,7 @@ class Opener:
         if member.name.endswith("/") and not member.size:
             return
         start = min(member.start, self.piece.size)
-        packed = Slice(self.piece, start, max(0, min(member.packed, self.piece.size - start)))
+        packed = part(self.piece, start, max(0, min(member.packed, self.piece.size - start)))
         if member.flags & ENCRYPTED and self._is_encrypted(member, packed):
             yield self._unread(member, "it is encrypted")
             yield self.piece.member(member.name, packed)
@@ -124,7 +125,7 @@ class Opener:
             self._compare(member, crc)
         yield from self.told()
         yield from self._links(member, packed)
-        yield self.piece.member(member.name, packed, said=said)
+        yield from once(self.piece.member(member.name, packed, said=said), self.budget)
 
     def _share(self, size: int) -> None:
         """Take from the budget what members share: looked at twice, it grows with each level."""

@@ -14,6 +14,7 @@ from credenza.scan.interface import Piece, Seen
 
 _MOST_SEARCHED: Final = 64 << 20
 """How far members are searched for that no directory names."""
+_MOST_MEMBERS: Final = 10_000
 _FIRST_STEP: Final = 64
 
 
@@ -29,7 +30,12 @@ class Walk:
     def seen(self) -> Iterator[Seen]:
         """The members as a streaming reader finds them, by their local headers alone."""
         at = self._next_header(0)
+        count = 0
         while at is not None:
+            count += 1
+            if count > _MOST_MEMBERS:
+                self.searched = _MOST_SEARCHED
+                break
             local = local_header(self.piece, at, self.piece.size, lambda _: None)
             if local is None:
                 at = self._next_header(at + 4)
