@@ -7,11 +7,13 @@ A new rule or a new container is one file and one line: in `credenza.scan.rules.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias, final, runtime_checkable
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol, TypeAlias, final, runtime_checkable
 
 from credenza.artifact.interface import Bytes
 from credenza.findings import Finding, Unread, Where
+
+_PAGE: Final = 4096
 
 
 @final
@@ -30,21 +32,30 @@ class Piece:
     file: str
     inside: tuple[str, ...] = ()
     said: str = ""
+    first: bytes = field(default=b"", repr=False, compare=False)
+    """The first of its bytes, where they are at hand: every rule asks for them."""
 
     @property
     def size(self) -> int:
         return self.content.size
 
     def pread(self, start: int, length: int) -> bytes:
+        if start >= 0 and start + length <= len(self.first):
+            return self.first[start : start + length]
         return self.content.pread(start, length)
 
     def head(self, length: int) -> bytes:
         """Its first bytes, up to ``length``."""
-        return self.content.pread(0, min(length, self.content.size))
+        return self.pread(0, min(length, self.size))
+
+    def at_hand(self) -> Piece:
+        """The same with its first page read. Raises `InputError` as `Bytes` does."""
+        return replace(self, first=self.content.pread(0, min(_PAGE, self.size)))
 
     def member(self, name: str, content: Bytes, *, said: str = "") -> Piece:
         """A file inside of this one."""
-        return replace(self, path=name, content=content, inside=(*self.inside, name), said=said)
+        inside = (*self.inside, name)
+        return replace(self, path=name, content=content, inside=inside, said=said, first=b"")
 
     @property
     def where(self) -> Where:

@@ -18,8 +18,6 @@ from credenza.scan.interface import Budget, Container, Limits, OverBudgetError, 
 from credenza.scan.listing import Lying, listed
 from credenza.scan.rules import RULES
 
-_HEAD: Final = 4096
-
 Progress: TypeAlias = Callable[[str], None]
 """Told the path of each file when it was looked at."""
 
@@ -141,7 +139,7 @@ class _Look:
 
     def _one(self, piece: Piece, budget: Budget) -> list[str]:
         """Let each that claims a piece look at it; who they were."""
-        piece = replace(piece, content=_Headed(piece.content))
+        piece = piece.at_hand()
         names = []
         lookers: tuple[Rule | Container, ...] = (*self.containers, *self.rules)
         for looker in lookers:
@@ -187,24 +185,6 @@ class _Look:
 
     def _unread(self, why: str, piece: Piece, where: Where | None = None) -> None:
         self.scanned.unread.append(Unread(where=_placed(where or Where(), piece), why=why))
-
-
-@final
-class _Headed:
-    """Bytes of which the first are kept: every rule asks for them."""
-
-    __slots__ = ("_content", "_head", "path", "size")
-
-    def __init__(self, content: Bytes) -> None:
-        self.path = content.path
-        self.size = content.size
-        self._content = content
-        self._head = content.pread(0, min(_HEAD, content.size))
-
-    def pread(self, start: int, length: int) -> bytes:
-        if start >= 0 and start + length <= len(self._head):
-            return self._head[start : start + length]
-        return self._content.pread(start, length)
 
 
 def _looking(looker: Rule | Container, piece: Piece, budget: Budget) -> Iterator[Seen]:

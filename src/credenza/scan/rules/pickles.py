@@ -129,8 +129,8 @@ def _behind(piece: Piece, found: Reading) -> Iterator[Seen]:
         said = Slice(piece.content, at, piece.size - at)
         yield piece.member(f"bytes at {at}", said, said=Said.DATA)
     at_ = found.trailing
-    if at_ is None:
-        return
+    if at_ is None or (piece.said == Said.DATA and not found.uses.looked_up):
+        return  # or four numbers of an array look like a pickle of nothing
     rest = Slice(piece.content, at_, piece.size - at_)
     if rest.pread(0, min(len(NPY), rest.size)) == NPY:  # people write files of both
         yield piece.member(f"bytes at {at_}", rest)
