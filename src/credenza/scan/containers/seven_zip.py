@@ -33,8 +33,8 @@ from credenza.scan.containers.seven_zip_records import (
 from credenza.scan.containers.spooled import Spool
 from credenza.scan.interface import Budget, OverBudgetError, Piece, Said, Seen
 
-_MOST_HEADER: Final = 32 << 20
-"""Half a million files with names of usual length; it is held in memory."""
+_MOST_HEADER: Final = 12 << 20
+"""50,000 files with names of usual length; it is held in memory, in two or three copies."""
 _MOST_LEVELS: Final = 4
 """How often a header is packed. 7-Zip packs it once."""
 _MOST_LOST: Final = 1000

@@ -122,7 +122,7 @@ class _Reader:
     def __init__(self, data: bytes, most: int) -> None:
         self.data = data
         self.at = 0
-        self._most = most
+        self.most = most
 
     @property
     def left(self) -> int:
@@ -154,7 +154,7 @@ class _Reader:
     def count(self) -> int:
         """How many of something there are, of which each takes a byte or more."""
         count = self.number()
-        self.must(count <= min(self.left, self._most), f"{count} of something, which is too many")
+        self.must(count <= min(self.left, self.most), f"{count} of something, which is too many")
         return count
 
     def bits(self, count: int) -> list[bool]:
@@ -301,7 +301,7 @@ def _with_parts(folders: list[Folder], reader: _Reader) -> list[Folder]:
     counts = [1] * len(folders)
     if kind == _COUNT:
         counts = [reader.number() for _ in folders]
-        reader.must(sum(counts) <= reader.left + len(folders), "too many files in folders")
+        reader.must(sum(counts) <= reader.most, f"{sum(counts)} files, which are too many")
         kind = reader.byte()
     named = kind == _SIZE
     reader.must(named or all(c < 2 for c in counts), "files without sizes")
@@ -336,9 +336,10 @@ def _files(reader: _Reader) -> tuple[File, ...]:
     said: dict[int, _Reader] = {}
     while (kind := reader.byte()) != _END:
         data = reader.take(reader.number())
-        is_twice = kind in said and kind in (_EMPTY, _EMPTY_FILE, _NAMES, _ATTRIBUTES)
-        reader.must(not is_twice, f"property {kind} of files twice")
-        said[kind] = _Reader(data, count)
+        is_known = kind in (_EMPTY, _EMPTY_FILE, _NAMES, _ATTRIBUTES)
+        reader.must(kind not in said, f"property {kind} of files twice")
+        if is_known:
+            said[kind] = _Reader(data, count)
     empty = said[_EMPTY].bits(count) if _EMPTY in said else [False] * count
     files = iter(said[_EMPTY_FILE].bits(sum(empty)) if _EMPTY_FILE in said else ())
     names = _names(said[_NAMES], count) if _NAMES in said else [""] * count
@@ -359,9 +360,10 @@ def _files(reader: _Reader) -> tuple[File, ...]:
 def _names(reader: _Reader, count: int) -> list[str]:
     """UTF-16, each behind the other with a NUL at its end."""
     reader.inline()
-    names = reader.take(reader.left).decode("utf-16-le", "backslashreplace").split("\0")
-    reader.must(len(names) == count + 1, f"{len(names) - 1} names of {count} files")
-    return names[:-1]
+    text = reader.take(reader.left).decode("utf-16-le", "backslashreplace")
+    *names, rest = text.split("\0", count)
+    reader.must(len(names) == count and not rest, f"not as many names as files: {count}")
+    return names
 
 
 def _attributes(reader: _Reader, count: int) -> list[int]:
