@@ -72,7 +72,7 @@ def scan(
     )
     today = dt.datetime.now(dt.UTC).date()
     allowances, known = _allowances(allow), _known(baseline)
-    digest = digest or outputs.digest or any(entry.sha256 for entry in allowances)
+    digest |= outputs.digest or suggest_allow or any(entry.sha256 for entry in allowances)
     questions = Questions(digest=digest, weights=weights, against=against)
     reports, folders = answers(paths, questions)
     if allow is not None:

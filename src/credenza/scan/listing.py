@@ -68,16 +68,16 @@ def listed(root: Path) -> Iterator[Listed]:
 
 def _walk(folder: Path, top: Path, prefix: str, depth: int) -> Iterator[Listed]:
     if depth > _DEEPEST:
-        yield Unread(where=Where(file=prefix), why=f"folders are nested more than {_DEEPEST} deep")
+        yield Unread(where=Where(file=_shown(prefix)), why=f"folders are nested more than {_DEEPEST} deep")
         return
     try:
         entries = sorted(os.scandir(folder), key=lambda e: e.name)
     except OSError as e:
-        yield Unread(where=Where(file=prefix or "."), why=f"cannot be listed: {e.strerror}")
+        yield Unread(where=Where(file=_shown(prefix) or "."), why=f"cannot be listed: {e.strerror}")
         return
     for entry in entries:
         path = _shown(prefix + entry.name)
-        yield from _odd_name(path)
+        yield from _odd_name(entry.name, path)
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(folder / entry.name, top, f"{prefix}{entry.name}/", depth + 1)
         elif entry.is_symlink():
@@ -88,11 +88,26 @@ def _walk(folder: Path, top: Path, prefix: str, depth: int) -> Iterator[Listed]:
             yield Unread(where=Where(file=path), why="it is a pipe, a socket or a device")
 
 
-def _odd_name(path: str) -> Iterator[Finding]:
+def _odd_name(name: str, path: str) -> Iterator[Finding]:
+    """What is odd about a name; those of the folders before it were looked at before."""
     try:
-        check_path(path)
-    except MalformedError as e:
-        yield e.finding
+        name.encode()
+    except UnicodeEncodeError:
+        what, found = "the name is not UTF-8", path
+    else:
+        try:
+            check_path(name)
+        except MalformedError as e:
+            what, found = e.finding.what, e.finding.found
+        else:
+            return
+    yield Finding(
+        rule="artifact.name",
+        severity=Severity.HIGH,
+        what=what,
+        where=Where(file=path),
+        found=found,
+    )
 
 
 def _link(at: Path, top: Path, path: str) -> Iterator[Listed]:
