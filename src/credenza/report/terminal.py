@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, final
 
 from credenza.catalogue import rule
-from credenza.findings import Finding, Report, Severity, plain
+from credenza.findings import Finding, Report, Severity, Where, plain
 from credenza.report.words import (
     NOTHING,
     NOTHING_KNOWN,
@@ -19,6 +20,7 @@ from credenza.report.words import (
 
 _MOST_FINDINGS: Final = 200
 _MOST_QUIET: Final = 20
+_MOST_PLACES: Final = 5
 _LONGEST: Final = 2_000
 """In characters: a name in an archive may have 65,535."""
 
@@ -38,9 +40,10 @@ def text(reports: Sequence[Report], *, width: int = 100, colour: bool = False) -
     """``reports`` as lines of at most ``width`` columns, worst finding first.
 
     With ``colour``, ANSI sequences for it are put in; no other control character but the line feed
-    is ever in the text, whatever the names in the reports hold. Of more than 200 findings, of many
-    places that were not seen for one reason, and of more than 20 reports those that found nothing,
-    it says how many there are; `json` holds all.
+    is ever in the text, whatever the names in the reports hold. Findings that differ in their place
+    alone are one, with the places. Of more than 200, of many places of one, of many that were not
+    seen for one reason, and of more than 20 reports those that found nothing, it says how many
+    there are; `json` holds all.
     """
     page = _Page(width, colour=colour)
     shown, folded = _folded(reports)
@@ -106,11 +109,11 @@ def _report(page: _Page, report: Report) -> None:
     if report.root:
         page.put("", f"root {report.root}", _DIM)
     page.put("", verdict(report), _DIM if report.worst is None else _STYLES[report.worst])
-    findings = sorted(report.findings, key=lambda f: -f.severity.rank)
-    for finding in findings[:_MOST_FINDINGS]:
+    alike = _alike(sorted(report.findings, key=lambda f: -f.severity.rank))
+    for findings in alike[:_MOST_FINDINGS]:
         page.line()
-        _finding(page, finding)
-    if (more := len(findings) - _MOST_FINDINGS) > 0:
+        _findings(page, findings)
+    if more := sum(map(len, alike[_MOST_FINDINGS:])):
         page.line()
         page.put("", f"and {more:,} findings more")
     page.line()
@@ -130,10 +133,23 @@ def _listings(report: Report) -> Iterator[tuple[str, Iterable[str]]]:
         yield "not seen   ", (NOTHING_KNOWN,)
 
 
-def _finding(page: _Page, finding: Finding) -> None:
+def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Those that differ in their place alone, together."""
+    groups: dict[Finding, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(replace(finding, where=Where()), []).append(finding)
+    return list(groups.values())
+
+
+def _findings(page: _Page, alike: Sequence[Finding]) -> None:
+    """One finding with the place of each that is like it, of many the first few."""
+    finding = alike[0]
     page.put(f"{finding.severity.value:<8}  ", finding.what, _BOLD, named=_STYLES[finding.severity])
+    shown = alike if len(alike) <= _MOST_PLACES else alike[: _MOST_PLACES - 1]
+    more = len(alike) - len(shown)
     lines = [
-        ("where", str(finding.where)),
+        *(("where", str(f.where)) for f in shown),
+        ("where", f"and {more:,} places more" if more else ""),
         ("expected", finding.expected),
         ("found", finding.found),
         *(("figure", str(figure)) for figure in finding.figures),

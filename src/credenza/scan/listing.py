@@ -63,12 +63,15 @@ def listed(root: Path) -> Iterator[Listed]:
         if not found:
             raise InputError(f"{root} holds no file")
     else:
+        yield from _odd_name(root.name, _shown(root.name))
         yield Lying(_shown(root.name), root)
 
 
 def _walk(folder: Path, top: Path, prefix: str, depth: int) -> Iterator[Listed]:
     if depth > _DEEPEST:
-        yield Unread(where=Where(file=_shown(prefix)), why=f"folders are nested more than {_DEEPEST} deep")
+        yield Unread(
+            where=Where(file=_shown(prefix)), why=f"folders are nested more than {_DEEPEST} deep"
+        )
         return
     try:
         entries = sorted(os.scandir(folder), key=lambda e: e.name)
