@@ -14,7 +14,6 @@ import typer
 
 from credenza.cli.console import colour, width
 from credenza.errors import InputError
-from credenza.files import is_special, write_whole
 from credenza.findings import Report, Severity
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ class Outputs:
             raise InputError("only one of the reports can go to stdout (-)")
         named = (self.output, self.sarif, self.cyclonedx, str(self.html or ""))
         files = Counter(os.path.realpath(name) for name in named if name not in ("", _STDOUT))
+        from credenza.files import is_special
+
         for file, count in files.items():
             if count > 1 and not is_special(Path(file)):
                 raise InputError(f"{file}: each report needs a file of its own")
@@ -118,6 +119,8 @@ def _write(to: str, data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
         return
+    from credenza.files import is_special, write_whole
+
     path = Path(to)
     if is_special(path):  # /dev/stderr, a named pipe, a shell's >(…)
         try:
