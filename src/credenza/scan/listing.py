@@ -34,7 +34,7 @@ class Lying:
         try:
             return OpenFile(self.path, os.open(self.at, _FILE))
         except OSError as e:
-            raise InputError(f"cannot be opened: {e.strerror}") from e
+            raise InputError(f"it cannot be opened ({e.strerror})") from e
         except MalformedError as e:
             raise InputError(e.finding.what) from e
 
@@ -76,7 +76,8 @@ def _walk(folder: Path, top: Path, prefix: str, depth: int) -> Iterator[Listed]:
     try:
         entries = sorted(os.scandir(folder), key=lambda e: e.name)
     except OSError as e:
-        yield Unread(where=Where(file=_shown(prefix) or "."), why=f"cannot be listed: {e.strerror}")
+        where = Where(file=_shown(prefix) or ".")
+        yield Unread(where=where, why=f"it cannot be listed ({e.strerror})")
         return
     for entry in entries:
         path = _shown(prefix + entry.name)
