@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final, final
 
 from credenza.catalogue import rule
-from credenza.findings import Finding, Report, Severity, Where, plain
+from credenza.findings import Finding, Report, Severity, plain
 from credenza.report.words import (
     NOTHING,
     NOTHING_KNOWN,
+    alike,
     in_all,
     not_seen,
+    places,
     shortened,
     verdict,
 )
 
 _MOST_FINDINGS: Final = 200
 _MOST_QUIET: Final = 20
-_MOST_PLACES: Final = 5
 _LONGEST: Final = 2_000
 """In characters: a name in an archive may have 65,535."""
 
@@ -109,11 +109,11 @@ def _report(page: _Page, report: Report) -> None:
     if report.root:
         page.put("", f"root {report.root}", _DIM)
     page.put("", verdict(report), _DIM if report.worst is None else _STYLES[report.worst])
-    alike = _alike(sorted(report.findings, key=lambda f: -f.severity.rank))
-    for findings in alike[:_MOST_FINDINGS]:
+    groups = alike(report.findings)
+    for group in groups[:_MOST_FINDINGS]:
         page.line()
-        _findings(page, findings)
-    if more := sum(map(len, alike[_MOST_FINDINGS:])):
+        _findings(page, group)
+    if more := sum(map(len, groups[_MOST_FINDINGS:])):
         page.line()
         page.put("", f"and {more:,} findings more")
     page.line()
@@ -133,23 +133,12 @@ def _listings(report: Report) -> Iterator[tuple[str, Iterable[str]]]:
         yield "not seen   ", (NOTHING_KNOWN,)
 
 
-def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
-    """Those that differ in their place alone, together."""
-    groups: dict[Finding, list[Finding]] = {}
-    for finding in findings:
-        groups.setdefault(replace(finding, where=Where()), []).append(finding)
-    return list(groups.values())
-
-
-def _findings(page: _Page, alike: Sequence[Finding]) -> None:
-    """One finding with the place of each that is like it, of many the first few."""
-    finding = alike[0]
+def _findings(page: _Page, group: Sequence[Finding]) -> None:
+    """Findings that are alike, as one."""
+    finding = group[0]
     page.put(f"{finding.severity.value:<8}  ", finding.what, _BOLD, named=_STYLES[finding.severity])
-    shown = alike if len(alike) <= _MOST_PLACES else alike[: _MOST_PLACES - 1]
-    more = len(alike) - len(shown)
     lines = [
-        *(("where", str(f.where)) for f in shown),
-        ("where", f"and {more:,} places more" if more else ""),
+        *(("where", place) for place in places(group)),
         ("expected", finding.expected),
         ("found", finding.found),
         *(("figure", str(figure)) for figure in finding.figures),
