@@ -167,6 +167,16 @@ def test_an_allow_file_is_suggested_refused_completed_and_used(folder: Path, run
     assert "the file is another one" in done.err
 
 
+def test_there_is_an_allow_file_or_json_and_one_only_where_there_is_something(
+    folder: Path, run: Run
+) -> None:
+    written(folder, a_bin="nothing")
+    done = run("scan", "m", "--suggest-allow", "--json")
+    assert (done.code, done.out) == (2, "")
+    assert "--suggest-allow prints an allow file" in done.err
+    assert "nothing to allow" in run("scan", "m", "--suggest-allow").err
+
+
 def test_quiet_says_nothing_unless_it_fails(folder: Path, run: Run) -> None:
     written(folder, a_bin="medium")
     done = run("scan", "m", "--quiet")

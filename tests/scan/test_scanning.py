@@ -158,6 +158,7 @@ def test_links_are_followed_and_said(tmp_path: Path) -> None:
     (inner / "near").symlink_to("real")
     (inner / "out").symlink_to(tmp_path / "outside")
     (inner / "dangling").symlink_to("nothing")
+    (inner / "circle").symlink_to("circle")
     (inner / "far").symlink_to(tmp_path / "far")
     (inner / "self").symlink_to(inner)
     report = scanned(inner)
@@ -168,7 +169,8 @@ def test_links_are_followed_and_said(tmp_path: Path) -> None:
         ("artifact.symlink", Severity.NOTE, "out"),
     ]
     assert {(u.where.file, u.why) for u in report.unread} == {
-        ("dangling", "it is a link that leads nowhere"),
+        ("dangling", "it is a link that cannot be followed (No such file or directory)"),
+        ("circle", "it is a link that cannot be followed (Too many levels of symbolic links)"),
         ("far", "it is a link to a folder outside"),
     }
 

@@ -119,9 +119,13 @@ def _link(at: Path, top: Path, path: str) -> Iterator[Listed]:
 
     Caches of hubs are made of links, so that one leads out of the folder is said and no more.
     """
-    target = at.resolve()
-    if not target.exists():
-        yield Unread(where=Where(file=path), why="it is a link that leads nowhere")
+    try:
+        at.stat()
+        target = at.resolve()
+        is_folder = target.is_dir()
+    except (OSError, RuntimeError) as e:  # nowhere, round in circles, through a closed folder
+        why = e.strerror if isinstance(e, OSError) else "a circle of links"
+        yield Unread(where=Where(file=path), why=f"it is a link that cannot be followed ({why})")
         return
     if not target.is_relative_to(top):
         yield Finding(
@@ -130,7 +134,7 @@ def _link(at: Path, top: Path, path: str) -> Iterator[Listed]:
             what="a link leads out of what is scanned",
             where=Where(file=path),
         )
-    if target.is_dir():
+    if is_folder:
         if not target.is_relative_to(top):  # else it is looked at where it lies
             yield Unread(where=Where(file=path), why="it is a link to a folder outside")
     else:
