@@ -19,13 +19,13 @@ from credenza.scan.listing import Lying, listed
 from credenza.scan.rules import RULES
 
 _HEAD: Final = 4096
-_ANY_TEXT: Final = "text"
-"""The rule that looks at text of every format, and names none of them."""
 
 Progress: TypeAlias = Callable[[str], None]
 """Told the path of each file when it was looked at."""
 
 _BLOCK: Final = 1 << 20
+_ANY_TEXT: Final = "text"
+"""The rule that looks at text of every format, and names none of them."""
 
 
 def scan(
