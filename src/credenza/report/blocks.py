@@ -20,6 +20,7 @@ from credenza.report.words import (
     not_seen,
     places,
     shortened,
+    unread,
     verdict,
 )
 
@@ -286,11 +287,11 @@ class Findings:
     def _coverage(self) -> str:
         report, seen = self.report, not_seen(self.report)
         accepted = shortened(map(str, report.accepted))
-        unread = shortened(map(str, report.unread))
+        left = shortened(unread(report))
         return (
             '<div class="coverage">'
             + _listed("Looked at", report.covered or (NOTHING,))
-            + (_listed("Unread", unread) if unread else "")
+            + (_listed("Unread", left) if left else "")
             + _listed("Not looked at", shortened(seen) or (NOTHING_KNOWN,))
             + (_listed("Accepted", accepted) if accepted else "")
             + "</div>"

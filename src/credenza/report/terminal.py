@@ -16,6 +16,7 @@ from credenza.report.words import (
     not_seen,
     places,
     shortened,
+    unread,
     verdict,
 )
 
@@ -126,7 +127,7 @@ def _listings(report: Report) -> Iterator[tuple[str, Iterable[str]]]:
     yield "figure     ", map(str, report.figures)
     yield "accepted   ", shortened(map(str, report.accepted))
     yield "looked at  ", report.covered or (NOTHING,)
-    yield "unread     ", shortened(map(str, report.unread))
+    yield "unread     ", shortened(unread(report))
     if seen := not_seen(report):
         yield "not seen   ", shortened(seen)
     elif not report.unread:

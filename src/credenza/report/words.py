@@ -72,6 +72,14 @@ def not_seen(report: Report) -> tuple[str, ...]:
     return tuple(line for line in report.uncovered if line not in unread)
 
 
+def unread(report: Report) -> list[str]:
+    """What was not read to its end, with the reason unless a finding of that place says it."""
+    said = {(f.where, why) for f in report.findings for why in (f.what, f"{f.what} ({f.found})")}
+    return [
+        f"{u.where}: as found above" if (u.where, u.why) in said else str(u) for u in report.unread
+    ]
+
+
 def shortened(lines: Iterable[str], most: int = 20) -> list[str]:
     """At most about ``most`` lines; of many with one reason, the number and the first three.
 
