@@ -30,6 +30,16 @@ def test_an_existing_file_can_be_kept(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a"]
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_no_file_takes_the_place_of_a_pipe_or_device(tmp_path: Path, linked: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with pytest.raises(InputError, match="is kept"):
+        write_whole(tmp_path / ("link" if linked else "pipe"), b"one")
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
+
+
 def test_what_is_no_folder_cannot_be_locked(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "no", tmp_path / "file"):

@@ -21,8 +21,11 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = T
     """Write ``data`` aside, sync it, and only then give it its name.
 
     With ``replace`` false an existing file is kept. Raises `InputError` where the file exists and
-    is to be kept, or cannot be written; nothing is left behind then.
+    is to be kept, cannot be written, or is a device, a pipe or a socket; nothing is left behind
+    then.
     """
+    if is_special(path):  # a rename would put a file in the place of /dev/null
+        raise InputError(f"{path} is a device, a pipe or a socket, and is kept")
     try:
         aside = _aside(path, data, mode)
         try:
@@ -37,6 +40,15 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = T
         raise InputError(f"{path} exists already, and is kept") from e
     except OSError as e:
         raise InputError(f"{path} cannot be written: {e.strerror}") from e
+
+
+def is_special(path: Path) -> bool:
+    """Whether a device, a pipe or a socket lies there, itself or by links."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def check_free(path: Path) -> None:

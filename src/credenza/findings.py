@@ -154,8 +154,9 @@ class Finding:
         """One line: where, what, expected and found."""
         where = str(self.where)
         text = f"{where}: {self.what}" if where else self.what
-        if self.expected or self.found:
-            text += f" (expected {self.expected or 'nothing'}, found {self.found or 'nothing'})"
+        sides = (("expected", self.expected), ("found", self.found))
+        if said := ", ".join(f"{side} {value}" for side, value in sides if value):
+            text += f" ({said})"
         return text
 
 

@@ -265,3 +265,23 @@ def test_help_is_light() -> None:
 
 def test_the_version(run: Run) -> None:
     assert run("--version").out == "credenza 0.1.0\n"
+
+
+@pytest.mark.parametrize("arguments", [("scan", "a.npy"), ("scan", "a.npy", "--json"), ("--help",)])
+def test_a_reader_that_has_gone_is_no_finding(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """Typer's own answer to it is 1, which says that something was found."""
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "credenza", *arguments]
+    done = subprocess.run(
+        command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_a_closed_stdout_is_said() -> None:
+    command = f"exec {sys.executable} -m credenza --version >&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "credenza: error: stdout is closed\n")

@@ -35,7 +35,14 @@ def test_a_report_for_each_question(models: Path, run: Run) -> None:
     assert not told(run, "old", "--against", "old")["diff"]["findings"]
 
 
-@pytest.mark.parametrize("options", [["--weights"], ["--against", "old"], ["--against", "none"]])
+def test_a_model_to_compare_with_that_is_not_there_is_said_first(models: Path, run: Run) -> None:
+    done = run("scan", "new", "--against", "none", "--html", "r.html")
+    assert (done.code, done.out) == (2, "")
+    assert "--against none: no such file or folder" in done.err
+    assert not (models / "r.html").exists()
+
+
+@pytest.mark.parametrize("options", [["--weights"], ["--against", "old"]])
 def test_what_another_question_comes_to_takes_nothing_from_the_scan(
     options: list[str], models: Path, run: Run
 ) -> None:

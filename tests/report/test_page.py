@@ -198,7 +198,8 @@ def test_a_scan_shows_its_files_what_was_not_read_and_what_is_accepted() -> None
 def test_a_page_on_many_files_and_findings_is_light() -> None:
     files = tuple(Examined(path=f"{i}.xyz", size=i) for i in range(10_000))
     lines = tuple(f"{f.path}: no format that is known here" for f in files)
-    many = SCANNED.findings[:1] * 10_000
+    first = SCANNED.findings[0]
+    many = tuple(dataclasses.replace(first, found=str(i)) for i in range(10_000))
     scan = dataclasses.replace(SCANNED, files=files, uncovered=lines, findings=many)
     page = html([scan])
     read(page)
@@ -206,3 +207,7 @@ def test_a_page_on_many_files_and_findings_is_light() -> None:
     assert len(page) < 1_000_000
     assert "and 9,500 files more" in page
     assert "and 9,500 findings more" in page
+
+    alike = dataclasses.replace(SCANNED, findings=SCANNED.findings[:1] * 10_000)
+    assert html([alike]).count('<article class="finding') == 1
+    assert "<dd>and 9,996 places more</dd>" in html([alike])

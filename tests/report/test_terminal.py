@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from credenza.findings import Report
+from credenza.findings import Report, Where
 from credenza.report import text
 
 from .samples import BAD, QUIET, hostile
@@ -76,10 +76,27 @@ def test_a_name_of_a_million_characters_is_cut_and_quick() -> None:
 
 
 def test_of_many_findings_it_says_how_many_there_are() -> None:
-    many = replace(SCANNED, findings=SCANNED.findings[:1] * 5_000)
-    rendered = text([many])
+    findings = tuple(replace(SCANNED.findings[0], found=str(i)) for i in range(5_000))
+    rendered = text([replace(SCANNED, findings=findings)])
     assert "and 4,800 findings more" in rendered
     assert rendered.count("\n") < 1_500
+
+
+@pytest.mark.parametrize(
+    ("count", "places"), [(1, 1), (2, 2), (5, 5), (6, "and 2 places more"), (5_000, "and 4,996")]
+)
+def test_findings_that_differ_in_their_place_are_said_once(count: int, places: int | str) -> None:
+    first, other = SCANNED.findings[0], SCANNED.findings[-1]
+    alike = tuple(replace(first, where=Where(file=f"{i}.pkl")) for i in range(count))
+    rendered = text([replace(SCANNED, findings=(*alike, other), unread=(), accepted=())])
+    assert rendered.count(f"  {first.what}\n") == 1
+    assert other.what in rendered
+    if isinstance(places, int):
+        assert [line for line in rendered.split("\n") if ".pkl" in line and "where" in line] == [
+            f"where     {i}.pkl" for i in range(places)
+        ]
+    else:
+        assert f"where     3.pkl\nwhere     {places}" in rendered
 
 
 @pytest.mark.parametrize(("count", "folded"), [(20, False), (21, True), (10_000, True)])

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credenza.findings import Report
+from credenza.findings import Finding, Report, Severity, Unread, Where
 from credenza.report import html, plain, text, verdict
-from credenza.report.words import shortened
+from credenza.report.words import shortened, unread
 
 from .samples import BAD, QUIET
 
@@ -51,3 +54,28 @@ def test_few_lines_are_as_they_are_and_many_reasons_are_cut() -> None:
     assert shortened(few) == few
     many = [f"{i}: why {i}" for i in range(2_000)]
     assert shortened(many) == [*many[:20], "and 1,980 more"]
+
+
+@pytest.mark.parametrize(
+    ("why", "where", "line"),
+    [
+        ("it is wide", "a", "a: as found above"),
+        ("it is wide (65)", "a", "a: as found above"),
+        ("it is wide (66)", "a", "a: it is wide (66)"),
+        ("it is wide", "b", "b: it is wide"),
+    ],
+)
+def test_what_a_finding_says_of_a_place_is_not_said_again(why: str, where: str, line: str) -> None:
+    wide = Finding(
+        rule="scan.bomb",
+        severity=Severity.HIGH,
+        what="it is wide",
+        where=Where(file="a"),
+        found="65",
+    )
+    left = (Unread(where=Where(file=where), why=why),)
+    report = replace(QUIET, findings=(wide,), unread=left)
+    assert unread(report) == [line]
+    assert "1 unread" in verdict(report)
+    assert f"unread     {line}\n" in text([report])
+    assert line in html([report])

@@ -49,6 +49,14 @@ def test_a_lambda_is_found(name: str) -> None:
     assert {f.rule for f in report.findings} == {"scan.keras-code"}
 
 
+def test_a_lambda_is_said_where_it_stands_and_not_of_its_layer_too() -> None:
+    report = scanned(EVIL / "lambda.keras")
+    assert [f.what for f in report.findings] == [
+        "a lambda, which is Python bytecode",
+        "Python bytecode, which runs when the model is loaded or called",
+    ]
+
+
 def test_what_a_lambda_calls_is_said() -> None:
     said = [f.found for f in scanned(EVIL / "lambda.h5").findings]
     assert "bytecode that names os, __import__, system" in said

@@ -158,6 +158,7 @@ def test_links_are_followed_and_said(tmp_path: Path) -> None:
     (inner / "near").symlink_to("real")
     (inner / "out").symlink_to(tmp_path / "outside")
     (inner / "dangling").symlink_to("nothing")
+    (inner / "circle").symlink_to("circle")
     (inner / "far").symlink_to(tmp_path / "far")
     (inner / "self").symlink_to(inner)
     report = scanned(inner)
@@ -168,7 +169,8 @@ def test_links_are_followed_and_said(tmp_path: Path) -> None:
         ("artifact.symlink", Severity.NOTE, "out"),
     ]
     assert {(u.where.file, u.why) for u in report.unread} == {
-        ("dangling", "it is a link that leads nowhere"),
+        ("dangling", "it is a link that cannot be followed (No such file or directory)"),
+        ("circle", "it is a link that cannot be followed (Too many levels of symbolic links)"),
         ("far", "it is a link to a folder outside"),
     }
 
@@ -180,18 +182,62 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert [str(u) for u in scanned(tmp_path / "pipe").unread] == [
         "pipe: only regular files are part of a model"
     ]
+    assert scanned(tmp_path / "pipe").uncovered == ("pipe: only regular files are part of a model",)
 
 
 def test_a_name_that_is_not_read_alike_is_said_and_the_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a\x1b[31m").write_bytes(b"evil")
     (tmp_path / os.fsdecode(b"\xff")).write_bytes(b"evil")
     report = scanned(tmp_path)
-    assert sorted(f.rule for f in report.findings) == ["artifact.name"] * 2 + ["scan.bomb"] * 2
+    assert [(f.rule, f.where.file, f.found) for f in report.findings] == [
+        ("artifact.name", r"\xff", r"\xff"),
+        ("scan.bomb", r"\xff", ""),
+        ("artifact.name", "a\x1b[31m", "U+001B"),
+        ("scan.bomb", "a\x1b[31m", ""),
+    ]
+
+
+def test_an_odd_name_of_a_folder_is_said_once_and_that_of_one_file_too(tmp_path: Path) -> None:
+    folder = tmp_path / "a\u202eb"
+    folder.mkdir()
+    (folder / "a").touch()
+    (folder / "b\u202ea").touch()
+    names = [f.where.file for f in scanned(tmp_path).findings]
+    assert names == ["a\u202eb", "a\u202eb/b\u202ea"]
+    assert [f.where.file for f in scanned(folder / "b\u202ea").findings] == ["b\u202ea"]
+
+
+def test_findings_are_in_the_order_of_their_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"evil" + bytes(16) + b"ruse")
+    rules = (Word(b"ruse"), Word(b"evil"))
+    report = scan(tmp_path, rules=rules, containers=())
+    assert [f.where.start for f in report.findings] == [0, 20]
+    (tmp_path / "a").write_bytes(bytes(9) + b"evil" + b"ruse")
+    report = scan(tmp_path, rules=rules, containers=())
+    assert [f.where.start for f in report.findings] == [9, 13]
+
+
+def test_text_is_what_a_file_is_only_where_it_is_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    (tmp_path / "b.txt").write_text("words")
+    report = scan(tmp_path)
+    assert [f.format for f in report.files] == ["json", "text"]
+    assert [f.checks for f in report.files] == [("json", "text"), ("text",)]
+    assert "files by content: 1 json, 1 text" in report.covered
+
+
+@pytest.mark.parametrize("text", ['{"class_name": "Dense", "config": {"a": "b', '{"class_name": ]'])
+def test_two_rules_that_cannot_read_one_file_say_so_once(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(text)
+    (unread,) = scan(tmp_path).unread
+    assert str(unread).startswith("config.json: it is not JSON to its end: ")
 
 
 def test_nothing_to_scan_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         scanned(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="an empty path"):
+        scan("")
     with pytest.raises(InputError, match="holds no file"):
         scanned(tmp_path)
     rules: tuple[Rule, ...] = ()

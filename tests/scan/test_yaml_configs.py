@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -119,3 +120,10 @@ def test_the_front_of_a_page_is_read_and_the_page_is_none_of_its_business() -> N
     assert not accused(report)
     assert not report.unread
     assert found(looked("README.md", page.replace("mit", "!!python/object/apply:os.system [x]")))
+
+
+def test_what_is_no_yaml_is_said_in_one_line_with_the_line_it_means() -> None:
+    (unread,) = looked("x.yaml", "a: 1\nb: [").unread
+    assert unread.why.startswith("it is not YAML to its end: ")
+    assert "byte string" not in unread.why
+    assert re.search(r" in line [23]$", unread.why)  # libyaml's line, or PyYAML's own

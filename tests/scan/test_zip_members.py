@@ -100,6 +100,30 @@ def test_an_archive_that_was_cut_off_is_read_by_its_local_headers(method: int) -
     assert found.accused == set()
 
 
+@pytest.mark.parametrize("method", [0, 8])
+@pytest.mark.parametrize("left", [1, 30])
+def test_a_download_that_broke_off_within_a_member_is_no_accusation(method: int, left: int) -> None:
+    data = zipped({"a.bin": GOOD * 3, NAME: EVIL, "z.bin": bytes(range(256)) * 9}, method)
+    found = looked(data[: data.index(b"z.bin") + 5 + left])
+    assert {GOOD * 3, EVIL} <= found.contents
+    assert "zip: it has no central directory" in [u.why for u in found.report.unread]
+    assert any("z.bin" in u.why for u in found.report.unread)
+    assert not found.report.findings
+
+
+@pytest.mark.parametrize("layout", ["<III", "<IQQ"])
+def test_a_stored_member_ends_before_its_descriptor(layout: str) -> None:
+    """As PyTorch writes its members, of an archive whose directory is lost."""
+    data = bytearray(zipped({NAME: EVIL}))
+    data = data[: data.index(b"PK\x01\x02")]
+    data[6:8] = struct.pack("<H", 8)
+    data[14:26] = bytes(12)
+    data += b"PK\x07\x08" + struct.pack(layout, zlib.crc32(EVIL), len(EVIL), len(EVIL))
+    found = looked(bytes(data))
+    assert found.contents == {EVIL}
+    assert not found.report.findings
+
+
 # --- archives behind something else -------------------------------------------------
 
 BEFORE: dict[str, tuple[bytes, Severity | None]] = {

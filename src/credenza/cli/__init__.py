@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 import traceback
-from typing import Final
+from typing import Final, NoReturn
 
 import typer
 
@@ -78,8 +78,7 @@ def main() -> None:
     # On a busy machine threads that spin while they wait for each other make torch seven times as
     # slow. OpenMP reads this when torch is imported; whoever has set it knows better.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if sys.stdout is None or sys.stderr is None:  # closed by whoever called us
-        sys.exit(2)
+    _exit_if_closed()
     try:
         code = application(sys.argv[1:])(standalone_mode=False) or 0
     except CredenzaError as e:
@@ -88,8 +87,11 @@ def main() -> None:
             _say("hint", e.hint)
         sys.exit(1 if isinstance(e, RefusedError) else 2)
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(2)
+        _exit_unread()
+    except SystemExit as e:  # typer's own answer to that is 1, which would be a finding
+        if isinstance(e.__context__, BrokenPipeError):
+            _exit_unread()
+        raise
     except OSError as e:
         _say("error", f"{e.filename or 'output'}: {e.strerror}")
         sys.exit(2)
@@ -106,6 +108,20 @@ def main() -> None:
     if code == _INTERRUPTED:  # ours, or typer's own answer to Ctrl-C, which says nothing
         _say("error", "stopped")
     sys.exit(code)
+
+
+def _exit_if_closed() -> None:
+    """Exit with 2 where whoever called us closed stdout or stderr."""
+    if sys.stderr is None:
+        sys.exit(2)
+    if sys.stdout is None:
+        _say("error", "stdout is closed")
+        sys.exit(2)
+
+
+def _exit_unread() -> NoReturn:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(2)
 
 
 def _exit_if_misused(error: Exception) -> None:

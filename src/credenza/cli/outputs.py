@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +58,13 @@ class Outputs:
         others = (self.sarif, self.cyclonedx).count(_STDOUT)
         if others + (self.as_json and self.output == _STDOUT) > 1:
             raise InputError("only one of the reports can go to stdout (-)")
+        named = (self.output, self.sarif, self.cyclonedx, str(self.html or ""))
+        files = Counter(os.path.realpath(name) for name in named if name not in ("", _STDOUT))
+        from credenza.files import is_special
+
+        for file, count in files.items():
+            if count > 1 and not is_special(Path(file)):
+                raise InputError(f"{file}: each report needs a file of its own")
 
     @property
     def digest(self) -> bool:
@@ -110,6 +119,13 @@ def _write(to: str, data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
         return
-    from credenza.files import write_whole
+    from credenza.files import is_special, write_whole
 
-    write_whole(Path(to), data)
+    path = Path(to)
+    if is_special(path):  # /dev/stderr, a named pipe, a shell's >(…)
+        try:
+            path.write_bytes(data)
+        except OSError as e:
+            raise InputError(f"{to} cannot be written: {e.strerror}") from e
+    else:
+        write_whole(Path(os.path.realpath(path)), data)  # through links: /dev/stdout is one

@@ -27,8 +27,15 @@ class Place:
 
 
 def named(texts: Sequence[str]) -> tuple[str, ...]:
-    """Every path and URL that was meant, each once. Raises `InputError` where there is none."""
-    return tuple(dict.fromkeys(name for text in texts for name in _named(text)))
+    """Every path and URL that was meant, each once, as it was first spelled.
+
+    Raises `InputError` where there is none.
+    """
+    once: dict[str, str] = {}
+    for text in texts:
+        for name in _named(text):
+            once.setdefault(_place(name), name)
+    return tuple(once.values())
 
 
 @contextlib.contextmanager
@@ -46,7 +53,14 @@ def place(name: str, progress: Callable[[str], None] | None) -> Iterator[Place]:
         yield Place(name, path, name.partition(_SCHEME)[2])
 
 
+def _place(name: str) -> str:
+    """The same for every spelling of a path: ``reader``, ``./reader/``."""
+    return str(Path(name).absolute()) if os.path.lexists(name) else name
+
+
 def _named(text: str) -> list[str]:
+    if not text:
+        raise InputError("a path is empty: a file, a folder, a pattern or a URL expected")
     if os.path.lexists(text):
         return [text]
     if _SCHEME in text:

@@ -46,6 +46,8 @@ def answers(
     and for a path or pattern that leads nowhere, before anything is read.
     """
     reports, folders, names = list[Report](), list[str](), named(paths)
+    if questions.against is not None and not questions.against.exists():
+        raise InputError(f"--against {questions.against}: no such file or folder")
     with looking("scanning") as progress:
         for name in names:
             try:

@@ -10,6 +10,7 @@ import typer
 
 from credenza.cli.console import AsJson, Html, note
 from credenza.cli.outputs import CycloneDx, FailOn, Output, Outputs, Quiet, Sarif, Strict
+from credenza.errors import InputError
 from credenza.findings import Severity
 
 if TYPE_CHECKING:
@@ -70,9 +71,11 @@ def scan(
         html=html,
         quiet=quiet,
     )
+    if suggest_allow and as_json:
+        raise InputError("--suggest-allow prints an allow file, so there is no --json beside it")
     today = dt.datetime.now(dt.UTC).date()
     allowances, known = _allowances(allow), _known(baseline)
-    digest = digest or outputs.digest or any(entry.sha256 for entry in allowances)
+    digest |= outputs.digest or suggest_allow or any(entry.sha256 for entry in allowances)
     questions = Questions(digest=digest, weights=weights, against=against)
     reports, folders = answers(paths, questions)
     if allow is not None:
@@ -117,4 +120,6 @@ def _allowed(
 def _suggestion(reports: Sequence[Report], today: dt.date, folders: Sequence[str]) -> str:
     from credenza.scan.allowing import suggest
 
+    if not any(report.findings for report in reports):
+        note("no finding counts, so there is nothing to allow")
     return suggest(reports, today, folders)

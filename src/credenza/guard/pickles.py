@@ -54,8 +54,10 @@ def load_pickle(
 def _read(source: str | os.PathLike[str]) -> bytes:
     try:
         return Path(source).read_bytes()
-    except (OSError, ValueError) as e:
-        raise InputError(f"{source} cannot be read: {e}") from e
+    except OSError as e:
+        raise InputError(f"{source} cannot be read: {e.strerror}") from e
+    except ValueError as e:  # a NUL in its name
+        raise InputError(f"{str(source)!a} cannot be read: {e}") from e
 
 
 def _unsupplied(uses: Uses) -> Iterable[Finding]:

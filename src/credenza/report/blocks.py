@@ -13,7 +13,16 @@ from credenza.errors import InputError
 from credenza.findings import Examined, Figure, Finding, Picture, Report, plain
 from credenza.report.interface import Block
 from credenza.report.pixels import data_uri
-from credenza.report.words import NOTHING, NOTHING_KNOWN, not_seen, shortened, verdict
+from credenza.report.words import (
+    NOTHING,
+    NOTHING_KNOWN,
+    alike,
+    not_seen,
+    places,
+    shortened,
+    unread,
+    verdict,
+)
 
 _SMALL = 64  # pixels; a picture narrower than this is shown enlarged, its pixels kept square
 _MOST = 500  # findings or files; a browser gets slow with many thousands
@@ -252,8 +261,9 @@ class Beside:
 class Findings:
     """A report: its verdict, its findings worst first, and what was and was not looked at.
 
-    Of more than 500 findings or files it says how many more there are, and of many places that
-    were not seen for one reason, so that a page on 10,000 files stays light.
+    Findings that differ in their place alone are one. Of more than 500 findings or files it says
+    how many more there are, and of many places that one finding has or that were not seen for one
+    reason, so that a page on 10,000 files stays light.
     """
 
     report: Report
@@ -261,13 +271,13 @@ class Findings:
     def html(self) -> str:
         report = self.report
         tone = "none" if report.worst is None else report.worst.value
-        findings = sorted(report.findings, key=lambda f: -f.severity.rank)
+        groups = alike(report.findings)
         root = f'<p class="root">root <code>{safe(report.root)}</code></p>' if report.root else ""
         sentence = safe(f"{report.examination}: {verdict(report)}")
         return (
             f'<p class="verdict {tone}">{sentence}</p>{root}'
-            + "".join(_finding(f) for f in findings[:_MOST])
-            + _more(len(findings), "findings")
+            + "".join(_findings(group) for group in groups[:_MOST])
+            + _more(_MOST + sum(map(len, groups[_MOST:])), "findings")
             + _pictures(report.pictures)
             + _figures(report.figures)
             + self._coverage()
@@ -277,11 +287,11 @@ class Findings:
     def _coverage(self) -> str:
         report, seen = self.report, not_seen(self.report)
         accepted = shortened(map(str, report.accepted))
-        unread = shortened(map(str, report.unread))
+        left = shortened(unread(report))
         return (
             '<div class="coverage">'
             + _listed("Looked at", report.covered or (NOTHING,))
-            + (_listed("Unread", unread) if unread else "")
+            + (_listed("Unread", left) if left else "")
             + _listed("Not looked at", shortened(seen) or (NOTHING_KNOWN,))
             + (_listed("Accepted", accepted) if accepted else "")
             + "</div>"
@@ -293,10 +303,12 @@ def safe(text: str) -> str:
     return escape(plain(text))
 
 
-def _finding(finding: Finding) -> str:
+def _findings(group: Sequence[Finding]) -> str:
+    """Findings that are alike, as one."""
+    finding = group[0]
     known = rule(finding.rule)
     sides = (
-        ("Where", str(finding.where)),
+        *(("Where", place) for place in places(group)),
         ("Expected", finding.expected),
         ("Found", finding.found),
     )

@@ -11,9 +11,12 @@ from credenza.findings import Finding, Report, Severity, plain
 from credenza.report.words import (
     NOTHING,
     NOTHING_KNOWN,
+    alike,
     in_all,
     not_seen,
+    places,
     shortened,
+    unread,
     verdict,
 )
 
@@ -38,9 +41,10 @@ def text(reports: Sequence[Report], *, width: int = 100, colour: bool = False) -
     """``reports`` as lines of at most ``width`` columns, worst finding first.
 
     With ``colour``, ANSI sequences for it are put in; no other control character but the line feed
-    is ever in the text, whatever the names in the reports hold. Of more than 200 findings, of many
-    places that were not seen for one reason, and of more than 20 reports those that found nothing,
-    it says how many there are; `json` holds all.
+    is ever in the text, whatever the names in the reports hold. Findings that differ in their place
+    alone are one, with the places. Of more than 200, of many places of one, of many that were not
+    seen for one reason, and of more than 20 reports those that found nothing, it says how many
+    there are; `json` holds all.
     """
     page = _Page(width, colour=colour)
     shown, folded = _folded(reports)
@@ -106,11 +110,11 @@ def _report(page: _Page, report: Report) -> None:
     if report.root:
         page.put("", f"root {report.root}", _DIM)
     page.put("", verdict(report), _DIM if report.worst is None else _STYLES[report.worst])
-    findings = sorted(report.findings, key=lambda f: -f.severity.rank)
-    for finding in findings[:_MOST_FINDINGS]:
+    groups = alike(report.findings)
+    for group in groups[:_MOST_FINDINGS]:
         page.line()
-        _finding(page, finding)
-    if (more := len(findings) - _MOST_FINDINGS) > 0:
+        _findings(page, group)
+    if more := sum(map(len, groups[_MOST_FINDINGS:])):
         page.line()
         page.put("", f"and {more:,} findings more")
     page.line()
@@ -123,17 +127,19 @@ def _listings(report: Report) -> Iterator[tuple[str, Iterable[str]]]:
     yield "figure     ", map(str, report.figures)
     yield "accepted   ", shortened(map(str, report.accepted))
     yield "looked at  ", report.covered or (NOTHING,)
-    yield "unread     ", shortened(map(str, report.unread))
+    yield "unread     ", shortened(unread(report))
     if seen := not_seen(report):
         yield "not seen   ", shortened(seen)
     elif not report.unread:
         yield "not seen   ", (NOTHING_KNOWN,)
 
 
-def _finding(page: _Page, finding: Finding) -> None:
+def _findings(page: _Page, group: Sequence[Finding]) -> None:
+    """Findings that are alike, as one."""
+    finding = group[0]
     page.put(f"{finding.severity.value:<8}  ", finding.what, _BOLD, named=_STYLES[finding.severity])
     lines = [
-        ("where", str(finding.where)),
+        *(("where", place) for place in places(group)),
         ("expected", finding.expected),
         ("found", finding.found),
         *(("figure", str(figure)) for figure in finding.figures),

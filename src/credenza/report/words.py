@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
-from credenza.findings import Report, Unread, Where
+from credenza.findings import Finding, Report, Unread, Where
 
 NOTHING: Final = "nothing"
 NOTHING_KNOWN: Final = "nothing that it knows of"
 
 _FOLDED_FROM: Final = 5
+_MOST_PLACES: Final = 5
 
 
 def verdict(report: Report) -> str:
@@ -48,10 +50,34 @@ def unlooked(examination: str, subject: str, why: str) -> Report:
     )
 
 
+def alike(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Worst first, and those that differ in their place alone together."""
+    groups: dict[Finding, list[Finding]] = {}
+    for finding in sorted(findings, key=lambda f: -f.severity.rank):
+        groups.setdefault(replace(finding, where=Where()), []).append(finding)
+    return list(groups.values())
+
+
+def places(group: Sequence[Finding]) -> list[str]:
+    """Where findings that are alike are, of many the first few; empty where they say nothing."""
+    shown = group if len(group) <= _MOST_PLACES else group[: _MOST_PLACES - 1]
+    said = [place for f in shown if (place := str(f.where))]
+    more = len(group) - len(shown)
+    return [*said, f"and {more:,} places more"] if more else said
+
+
 def not_seen(report: Report) -> tuple[str, ...]:
     """What was not looked at, but for what is ``unread``."""
     unread = {str(u) for u in report.unread}
     return tuple(line for line in report.uncovered if line not in unread)
+
+
+def unread(report: Report) -> list[str]:
+    """What was not read to its end, with the reason unless a finding of that place says it."""
+    said = {(f.where, why) for f in report.findings for why in (f.what, f"{f.what} ({f.found})")}
+    return [
+        f"{u.where}: as found above" if (u.where, u.why) in said else str(u) for u in report.unread
+    ]
 
 
 def shortened(lines: Iterable[str], most: int = 20) -> list[str]:

@@ -34,7 +34,7 @@ class Lying:
         try:
             return OpenFile(self.path, os.open(self.at, _FILE))
         except OSError as e:
-            raise InputError(f"cannot be opened: {e.strerror}") from e
+            raise InputError(f"it cannot be opened ({e.strerror})") from e
         except MalformedError as e:
             raise InputError(e.finding.what) from e
 
@@ -63,21 +63,25 @@ def listed(root: Path) -> Iterator[Listed]:
         if not found:
             raise InputError(f"{root} holds no file")
     else:
+        yield from _odd_name(root.name, _shown(root.name))
         yield Lying(_shown(root.name), root)
 
 
 def _walk(folder: Path, top: Path, prefix: str, depth: int) -> Iterator[Listed]:
     if depth > _DEEPEST:
-        yield Unread(where=Where(file=prefix), why=f"folders are nested more than {_DEEPEST} deep")
+        yield Unread(
+            where=Where(file=_shown(prefix)), why=f"folders are nested more than {_DEEPEST} deep"
+        )
         return
     try:
         entries = sorted(os.scandir(folder), key=lambda e: e.name)
     except OSError as e:
-        yield Unread(where=Where(file=prefix or "."), why=f"cannot be listed: {e.strerror}")
+        where = Where(file=_shown(prefix) or ".")
+        yield Unread(where=where, why=f"it cannot be listed ({e.strerror})")
         return
     for entry in entries:
         path = _shown(prefix + entry.name)
-        yield from _odd_name(path)
+        yield from _odd_name(entry.name, path)
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(folder / entry.name, top, f"{prefix}{entry.name}/", depth + 1)
         elif entry.is_symlink():
@@ -88,11 +92,26 @@ def _walk(folder: Path, top: Path, prefix: str, depth: int) -> Iterator[Listed]:
             yield Unread(where=Where(file=path), why="it is a pipe, a socket or a device")
 
 
-def _odd_name(path: str) -> Iterator[Finding]:
+def _odd_name(name: str, path: str) -> Iterator[Finding]:
+    """What is odd about a name; those of the folders before it were looked at before."""
     try:
-        check_path(path)
-    except MalformedError as e:
-        yield e.finding
+        name.encode()
+    except UnicodeEncodeError:
+        what, found = "the name is not UTF-8", path
+    else:
+        try:
+            check_path(name)
+        except MalformedError as e:
+            what, found = e.finding.what, e.finding.found
+        else:
+            return
+    yield Finding(
+        rule="artifact.name",
+        severity=Severity.HIGH,
+        what=what,
+        where=Where(file=path),
+        found=found,
+    )
 
 
 def _link(at: Path, top: Path, path: str) -> Iterator[Listed]:
@@ -100,9 +119,13 @@ def _link(at: Path, top: Path, path: str) -> Iterator[Listed]:
 
     Caches of hubs are made of links, so that one leads out of the folder is said and no more.
     """
-    target = at.resolve()
-    if not target.exists():
-        yield Unread(where=Where(file=path), why="it is a link that leads nowhere")
+    try:
+        at.stat()
+        target = at.resolve()
+        is_folder = target.is_dir()
+    except (OSError, RuntimeError) as e:  # nowhere, round in circles, through a closed folder
+        why = e.strerror if isinstance(e, OSError) else "a circle of links"
+        yield Unread(where=Where(file=path), why=f"it is a link that cannot be followed ({why})")
         return
     if not target.is_relative_to(top):
         yield Finding(
@@ -111,7 +134,7 @@ def _link(at: Path, top: Path, path: str) -> Iterator[Listed]:
             what="a link leads out of what is scanned",
             where=Where(file=path),
         )
-    if target.is_dir():
+    if is_folder:
         if not target.is_relative_to(top):  # else it is looked at where it lies
             yield Unread(where=Where(file=path), why="it is a link to a folder outside")
     else:

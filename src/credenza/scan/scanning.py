@@ -22,6 +22,8 @@ Progress: TypeAlias = Callable[[str], None]
 """Told the path of each file when it was looked at."""
 
 _BLOCK: Final = 1 << 20
+_ANY_TEXT: Final = "text"
+"""The rule that looks at text of every format, and names none of them."""
 
 
 def scan(
@@ -44,6 +46,8 @@ def scan(
     """
     if not rules:
         raise InputError("scan: no rules given, so nothing would be looked at")
+    if not isinstance(subject, Artifact) and not os.fspath(subject):
+        raise InputError("scan: an empty path given, which may be any folder")
     root = subject.path if isinstance(subject, Artifact) else Path(subject)
     scanned = _Scanned()
     for entry in listed(root):
@@ -78,9 +82,9 @@ class _Scanned:
         self.files: list[Examined] = []
 
     def covered(self) -> Iterator[str]:
-        formats = Counter(f.format for f in self.files if f.format)
+        formats = Counter(f.format.replace(", ", " and ") for f in self.files if f.format)
         if formats:
-            kinds = ", ".join(f"{count} {name}" for name, count in sorted(formats.items()))
+            kinds = ", ".join(f"{count:,} {name}" for name, count in sorted(formats.items()))
             yield f"files by content: {kinds}"
         checks = sorted({check for f in self.files for check in f.checks})
         if checks:
@@ -88,8 +92,9 @@ class _Scanned:
 
     def uncovered(self) -> Iterator[str]:
         yield from (str(u) for u in dict.fromkeys(self.unread))
+        unread = {u.where.file for u in self.unread}
         for file in self.files:
-            if not file.checks:
+            if not file.checks and file.path not in unread:
                 yield f"{file.path}: no format that is known here"
 
 
@@ -122,7 +127,8 @@ class _Look:
                 format_ = self._all(piece)
                 sha256 = _sha256(opened) if self.digest else ""
         except InputError as e:
-            self.scanned.unread.append(Unread(where=Where(file=lying.path), why=str(e)))
+            why = str(e).removeprefix(f"{lying.path}: ")
+            self.scanned.unread.append(Unread(where=Where(file=lying.path), why=why))
             return Examined(path=lying.path, size=0)
         checks = tuple(sorted(self.checks))
         return Examined(
@@ -135,7 +141,7 @@ class _Look:
         names = self._one(outermost, budget)
         while self.todo:
             self._one(self.todo.pop(), budget)
-        return ", ".join(names)
+        return ", ".join([n for n in names if n != _ANY_TEXT] or names)
 
     def _one(self, piece: Piece, budget: Budget) -> list[str]:
         """Let each that claims a piece look at it; who they were."""
@@ -184,6 +190,9 @@ class _Look:
         self.scanned.findings.append(replace(finding, where=where))
 
     def _unread(self, why: str, piece: Piece, where: Where | None = None) -> None:
+        why = why.removeprefix(
+            f"{piece.path}: "
+        )  # of what could not be read, in the reader's words
         self.scanned.unread.append(Unread(where=_placed(where or Where(), piece), why=why))
 
 
@@ -218,5 +227,11 @@ def _bomb() -> Finding:
 
 def _each_once(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Worst first, then by place; what two rules say in the same words is said once."""
-    once = dict.fromkeys(findings)
-    return tuple(sorted(once, key=lambda f: (-f.severity.rank, str(f.where), f.rule)))
+    return tuple(sorted(dict.fromkeys(findings), key=_worst_first))
+
+
+def _worst_first(finding: Finding) -> tuple[int, str, str, str, int, str]:
+    at = finding.where
+    start = -1 if at.start is None else at.start
+    place = (at.file or "", at.member or "", at.tensor or "", start)
+    return (-finding.severity.rank, *place, finding.rule)

@@ -118,7 +118,9 @@ class Opener:
         self._share(packed.size)
         said = self._says(member.name)
         whole = packed.size <= _READ_WHOLE or member.name.lower().endswith(_SOURCES)
-        if said != Said.DATA and whole:
+        if packed.size < member.packed:
+            yield self._unread(member, f"it ends after {packed.size} of {member.packed} bytes")
+        elif said != Said.DATA and whole:
             crc = 0
             for at in range(0, packed.size, PIECE):
                 crc = zlib.crc32(packed.pread(at, min(PIECE, packed.size - at)), crc)

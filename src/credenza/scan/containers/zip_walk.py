@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from struct import Struct
 from typing import Final, final
 
 from credenza.artifact.zip_records import LOCAL_MAGIC, Local, local_header
@@ -16,6 +17,8 @@ _MOST_SEARCHED: Final = 64 << 20
 """How far members are searched for that no directory names."""
 _MOST_MEMBERS: Final = 10_000
 _FIRST_STEP: Final = 64
+_DESCRIPTORS: Final = (Struct("<4sIII"), Struct("<4sIQQ"))
+_DESCRIPTOR_MAGIC: Final = b"PK\x07\x08"
 
 
 @final
@@ -48,7 +51,8 @@ class Walk:
                 continue
             if local.method == STORED:
                 stop = self._next_header(local.data_start) or self.piece.size
-                yield from self._open_ended(replace(member, packed=stop - local.data_start))
+                size = self._without_descriptor(local.data_start, stop)
+                yield from self._open_ended(replace(member, packed=size))
                 at = stop if stop < self.piece.size else None
                 continue
             yield from self._open_ended(member)
@@ -64,6 +68,16 @@ class Walk:
             if isinstance(seen, Piece):
                 yield seen
         del self.opener.problems[before:]
+
+    def _without_descriptor(self, start: int, stop: int) -> int:
+        """How long a stored member is of which its descriptor alone says so (APPNOTE.TXT 4.3.9)."""
+        for layout in _DESCRIPTORS:
+            size = stop - start - layout.size
+            if size >= 0:
+                magic, _, packed, _ = layout.unpack(self.piece.pread(start + size, layout.size))
+                if magic == _DESCRIPTOR_MAGIC and packed == size:
+                    return size
+        return stop - start
 
     def _next_header(self, at: int) -> int | None:
         """Where the next local header begins, from ``at`` on."""

@@ -78,7 +78,7 @@ class _Looking:
         try:
             json.loads(text, object_pairs_hook=self._object)
         except json.JSONDecodeError as e:
-            return f"{e.msg} at character {e.pos}"
+            return f"{e.msg.removesuffix(' at')} at character {e.pos}"
         except RecursionError:
             what = "it nests deeper than parsers go"
             rule, severity = "scan.config-nested", Severity.MEDIUM

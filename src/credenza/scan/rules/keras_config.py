@@ -57,7 +57,10 @@ def configuration(text: str, start: int) -> Iterator[Seen]:
     try:
         read = tree(text)
     except UnreadableError as e:
-        yield Unread(where=Where(start=start), why=f"a configuration of Keras: {e}")
+        what, where = "it", Where()
+        if start:
+            what, where = "a configuration of Keras", Where(start=start)
+        yield Unread(where=where, why=f"{what} is not JSON to its end: {e}")
         return
     if read.twice:
         yield Finding(

@@ -68,5 +68,7 @@ def tree(text: str) -> Tree:
 
     try:
         return Tree(json.loads(text, object_pairs_hook=members), twice[0] if twice else "")
+    except json.JSONDecodeError as e:  # in the words of the rule for JSON: it is said once
+        raise UnreadableError(f"{e.msg.removesuffix(' at')} at character {e.pos}") from e
     except (ValueError, RecursionError) as e:
         raise UnreadableError(str(e)[:120]) from e

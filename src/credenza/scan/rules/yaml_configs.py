@@ -98,7 +98,7 @@ class _Reading:
                     return f"collections nest more than {_DEEPEST} deep"
                 self._event(event)
         except (yaml.YAMLError, ValueError) as e:
-            return f"it is not YAML to its end: {' '.join(str(e).split())}"[:200]
+            return f"it is not YAML to its end: {_problem(e)}"[:200]
         return ""
 
     def _event(self, event: Any) -> None:
@@ -150,3 +150,10 @@ def _python(kind: str) -> Finding:
     calls = form in ("object/apply", "object/new", "module") or is_under(name, names("dangerous"))
     what = "an unsafe loader would call, build or import what it names"
     return finding("yaml-tag", Severity.CRITICAL if calls else Severity.HIGH, what, kind)
+
+
+def _problem(error: yaml.YAMLError | ValueError) -> str:
+    """What a parser complains of, on one line and without the name that it gives its input."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"{error.problem} in line {error.problem_mark.line + 1}"
+    return " ".join(str(error).split())

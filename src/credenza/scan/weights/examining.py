@@ -91,7 +91,8 @@ def weights(
 def _covered(models: list[Model], known: Calibration) -> Iterator[str]:
     if models:
         tensors, elements = sum(m.tensors for m in models), sum(m.elements for m in models)
-        yield f"{elements:,} numbers of {tensors} tensors in {len(models)} models, each once"
+        where = "1 model" if len(models) == 1 else f"{len(models):,} models"
+        yield f"{elements:,} numbers of {tensors:,} tensors in {where}, each once"
     if any(map(_is_judged, models)):
         yield f"{len(known.units)} tests, held against {known.population}"
 
@@ -106,7 +107,7 @@ def _uncovered(models: list[Model], looked: Looked) -> Iterator[str]:
             yield f"{model.name}: fewer numbers than any network that is known"
     bare = sum(not f.checks for f in looked.files)
     if bare:
-        yield f"{bare} files without weights"
+        yield f"{bare:,} {'file' if bare == 1 else 'files'} without weights"
     yield _UNSEEN
 
 
