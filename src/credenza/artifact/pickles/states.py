@@ -36,17 +36,28 @@ def _plain_dict(_call: Call, state: Value, _: Uses) -> bool:
     return isinstance(state, Dict) and all(text(key) is not None for key, _ in state.pairs)
 
 
-def _beside(call: Call, state: Value, uses: Uses) -> bool:
-    """Attributes, of which ``filename`` is a name without a way: joblib opens it beside itself."""
+def _joblibs(call: Call, state: Value, uses: Uses) -> bool:
+    """What joblib writes of an array; an attribute ``read`` would be called in its own's place."""
     if not isinstance(state, Dict) or not _plain_dict(call, state, uses):
+        return False
+    return all(text(key) in _OF_ARRAYS for key, _ in state.pairs)
+
+
+def _beside(call: Call, state: Value, uses: Uses) -> bool:
+    """Of these, ``filename`` is a name without a way: joblib opens it beside itself."""
+    if not isinstance(state, Dict) or not _joblibs(call, state, uses):
         return False
     names = [text(value) for key, value in state.pairs if text(key) == "filename"]
     return all(name is not None and _FILE_NAME.fullmatch(name) for name in names)
 
 
 _FILE_NAME: Final = re.compile(r"[\w\-][\w .\-]*")
-_OBJECTS: Final = 0x01
-"""``NPY_ITEM_REFCOUNT`` of a dtype's flags."""
+_OF_ARRAYS: Final = (
+    *("subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"),
+    "filename",
+)
+_OBJECTS: Final = 0x03
+"""``NPY_ITEM_REFCOUNT`` and ``NPY_LIST_PICKLE`` of a dtype's flags: numpy sets both or none."""
 
 
 def _dtype_state(call: Call, state: Value, _: Uses) -> bool:
@@ -60,8 +71,9 @@ def _dtype_state(call: Call, state: Value, _: Uses) -> bool:
     if code is None or not 8 <= len(parts) <= 9:
         return False
     flags = parts[7]
-    objects = code.lstrip("<>|=").startswith("O") or holds_objects(parts[:7])
-    return type(flags) is int and bool(flags & _OBJECTS) == objects
+    code = code.lstrip("<>|=")
+    objects = code.startswith("O") or (code[:1] in ("V", "") and holds_objects(parts[:7]))
+    return type(flags) is int and flags & _OBJECTS == (_OBJECTS if objects else 0)
 
 
 _SCIPY = re.compile(r"\ndef _parse_args\(self, ((?:[^\W\d]\w*, )*) (loc=0(, scale=1)?)\):\n")
@@ -105,6 +117,7 @@ def _partial_state(_call: Call, state: Value, uses: Uses) -> bool:
         and may_wait(state.items[0], uses)
         and isinstance(state.items[1], Tuple)
         and all(part is None or isinstance(part, Dict) for part in state.items[2:])
+        and not any(uses.lends(part) for part in state.items[1:])
     )
 
 
@@ -114,6 +127,7 @@ STATES: Final[dict[str, Callable[[Call, Value, Uses], bool]]] = {
     "a plain dict": _plain_dict,
     "a dtype's own": _dtype_state,
     "a file beside this one": _beside,
+    "joblib's own": _joblibs,
     "scipy's own template": _distribution_state,
     "a listed function and its arguments": _partial_state,
 }
