@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -72,10 +73,55 @@ def _dtype_state(call: Call, state: Value, _: Uses) -> bool:
         return False
     flags = parts[7]
     code = code.lstrip("<>|=")
+    if not _laid_out(parts):
+        return False
     objects = code.startswith("O") or (code[:1] in ("V", "") and holds_objects(parts[:7]))
     return type(flags) is int and flags & _OBJECTS == (_OBJECTS if objects else 0)
 
 
+def _laid_out(parts: tuple[Value, ...]) -> bool:
+    """True where the fields of a record lie inside of it: numpy reads where they say.
+
+    The parts are version, byte order, base and shape, names, fields, size, alignment.
+    """
+    size, names, fields = parts[5], parts[3], parts[4]
+    if type(size) is not int or not (fields is None or isinstance(fields, Dict)):
+        return False
+    if not (names is None or isinstance(names, Tuple)):
+        return False
+    if isinstance(parts[2], Tuple) and (_width(parts[2]) or 0) > size:
+        return False
+    return fields is None or all(_inside(field, size) for _, field in fields.pairs)
+
+
+def _inside(field: Value, size: int) -> bool:
+    """A dtype and its place, and maybe a title."""
+    items = field.items if isinstance(field, Tuple) else ()
+    width = _width(items[0]) if len(items) in (2, 3) else None
+    at = items[1] if width is not None else None
+    return width is not None and type(at) is int and at >= 0 and at + width <= size
+
+
+def _width(dtype: Value) -> int | None:
+    """The bytes of an element of a dtype, or of ``(base, shape)``; None where that is not said."""
+    if isinstance(dtype, Tuple):
+        shape = dtype.items[1] if len(dtype.items) == 2 else None
+        sizes = shape.items if isinstance(shape, Tuple) else (shape,)
+        base = (
+            _width(dtype.items[0]) if dtype.items and not isinstance(dtype.items[0], Tuple) else 0
+        )
+        return math.prod((base or 0, *(n for n in sizes if type(n) is int)))
+    if not isinstance(dtype, Call) or not dtype.arguments:
+        return None
+    state = dtype.states[0].items if dtype.states and isinstance(dtype.states[0], Tuple) else ()
+    size = state[5] if len(state) > 5 else -1
+    if type(size) is int and size >= 0:
+        return size
+    code = _WIDTH.search(text(dtype.arguments[0]) or "")
+    return None if code is None else int(code[1] or 1) * (4 if code[0].startswith("U") else 1)
+
+
+_WIDTH: Final = re.compile(r"[?a-zA-Z](\d*)$")
 _SCIPY = re.compile(r"\ndef _parse_args\(self, ((?:[^\W\d]\w*, )*) (loc=0(, scale=1)?)\):\n")
 _SCIPY_TEMPLATE = """
 def _parse_args(self, {shapes} {given}):

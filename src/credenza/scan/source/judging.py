@@ -287,7 +287,7 @@ class _Judge:
             return
         judge.run()
         line, column = _place(node)
-        for sighting in judge.seen[:_MOST]:
+        for sighting in judge.seen[: _MOST + 1]:  # the last may say that there are more
             seen = replace(
                 sighting,
                 reach=min(sighting.reach, reach),
