@@ -19,7 +19,6 @@ from credenza.scan.configs.names import names
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _OWN_KERNELS: Final = "kernels-community/"
 """Whose kernels Hugging Face builds itself; transformers names them for its users."""
-_MOST_TEXTS: Final = 2000  # YAML has aliases: one object can stand in many places
 KERNELS: Final = ("attn_implementation", "_attn_implementation", "experts_implementation")
 ACTIVATIONS: Final = (
     "activation_fn",
@@ -188,14 +187,12 @@ def imported(name: str, severity: Severity | None = None) -> Finding:
 
 def _strings(value: Any) -> Iterator[str]:
     """The texts in a value, down to those of an object in an object."""
-    todo = [value]
-    for _ in range(_MOST_TEXTS):
-        if not todo:
-            return
+    todo, entered = [value], set[int]()
+    while todo:
         value = todo.pop()
         if isinstance(value, str):
             yield value
-        elif isinstance(value, list):
-            todo += reversed(value)
-        elif isinstance(value, Members):
-            todo += [v for _, v in reversed(value.pairs)]
+        elif isinstance(value, list | Members) and id(value) not in entered:
+            entered.add(id(value))  # YAML has aliases: one object can stand in many places
+            parts = value if isinstance(value, list) else [v for _, v in value.pairs]
+            todo += reversed(parts)
