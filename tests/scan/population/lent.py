@@ -46,6 +46,10 @@ _LATER: Final = _partial(
 """Whoever calls it without arguments loads the bytes."""
 
 
+_INNOCENT: Final = _partial(a.global_("sklearn.base:clone"), a.NONE)
+"""Only what it is given decides what it makes."""
+
+
 def vectors() -> Iterator[Malicious]:
     for name, body in {**_makers(), **_called_back(), **_natives()}.items():
         yield Malicious(
@@ -126,6 +130,17 @@ def _called_back() -> dict[str, bytes]:
         "read of joblib": a.build(wrapper, a.dict_((a.text("read"), _LATER))),
         "setdefault of an optimizer": a.build(
             adam, a.dict_((a.text("defaults"), _space(setdefault=_LATER)))
+        ),
+        "startswith of a storage's place": a.tuple_(
+            *map(a.text, ("storage",)),
+            a.global_("torch:FloatStorage"),
+            a.text("0"),
+            _space(startswith=_INNOCENT),
+            a.value(1),
+        )
+        + b"Q",
+        "setdefault of an optimizer, by a value": a.build(
+            adam, a.dict_((a.text("defaults"), _space(setdefault=_INNOCENT)))
         ),
         "a class that opens a file, later": a.call(
             "collections:OrderedDict",

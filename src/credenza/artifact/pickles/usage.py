@@ -41,6 +41,11 @@ MOST_MISUSES: Final = 10_000
 _LOOKED_INTO: Final = 2000
 """Values of one state: attributes, not elements."""
 
+_CALLED_BY_LOADERS: Final = frozenset(
+    ("keys", "items", "values", "get", "setdefault", "update", "pop", "append", "extend", "copy")
+) | {"startswith", "endswith", "decode", "encode", "detach", "requires_grad_", "numel", "read"}
+_NEVER_CALLED: Final = ("numpy.dtype", "pandas.", "collections.")
+
 Pairs: TypeAlias = Sequence[tuple[Value, Value]]
 
 
@@ -108,6 +113,10 @@ class Uses:
         self.looked_up[name] = kind
 
     def persisted(self, value: Persistent) -> None:
+        """A loader asks its storages for numbers and names, and calls methods of these."""
+        parts = value.id.items if isinstance(value.id, Tuple) else (value.id,)
+        if any(isinstance(part, Call) and part.states for part in parts):
+            self._misuse(value.id, "a persistent id with an object in it", value.at)
         if len(self.persistent) < MOST_PERSISTENT:
             self.persistent.append(value)
 
@@ -135,6 +144,8 @@ class Uses:
             problem = self._state_problem(target, state)
         if not problem and self.lends(state):
             problem = "keeps a function that is listed to be called"
+        if not problem and self._poses(state):
+            problem = "gives an object a method that loaders call"
         if problem:
             self._misuse(target, f"BUILD {problem}", at)
 
@@ -224,6 +235,24 @@ class Uses:
             elif isinstance(value, Tuple):
                 todo.extend(value.items[:_LOOKED_INTO])
         return False
+
+    def _poses(self, state: Value) -> bool:
+        """True for attributes by which an object is called as if it were a dict, text or tensor.
+
+        A class's own ``__setstate__`` may do so: ``defaults.setdefault`` in ``torch.optim``.
+        """
+        parts = state.items if isinstance(state, Tuple) else (state,)
+        pairs = [pair for part in parts if isinstance(part, Dict) for pair in part.pairs]
+        return any(self._is_callable(v) for k, v in pairs if text(k) in _CALLED_BY_LOADERS)
+
+    def _is_callable(self, value: Value) -> bool:
+        if not isinstance(value, Call):
+            return self.of(value) is not None
+        made = self.made_of(value)
+        entry = self.of(made)
+        if entry is None or entry.use is not Use.CLASS or not (value.states or value.pairs):
+            return False
+        return not str(made).startswith(_NEVER_CALLED)
 
     def _calls_back(self, argument: Value, caller: Global) -> bool:
         """True for an object with attributes of its own, on which a function might call methods.

@@ -17,7 +17,7 @@ from credenza.scan.interface import Piece, Seen
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 SUFFIXES: Final = (".h5", ".hdf5")
 _FIRST_USER_BLOCK: Final = 512
-_MATLAB: Final = b"MATLAB 7.3 MAT-file"
+_MATLAB: Final = b"MATLAB 7."
 _ACCUSES: Final = frozenset({"artifact.hdf5-external"})
 """What no writer does by mistake. A file that breaks off or is damaged is unread, and no more."""
 _TWICE: Final = "twice"
