@@ -37,6 +37,7 @@ MODULES: Final = (
     "natives",
     "names",
     "floods",
+    "targets",
 )
 """One an area; each has ``vectors()``."""
 

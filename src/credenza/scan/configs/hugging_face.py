@@ -15,6 +15,7 @@ from credenza.scan.configs.members import (
     leaves,
 )
 from credenza.scan.configs.names import names
+from credenza.scan.configs.targets import imported
 
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _OWN_KERNELS: Final = "kernels-community/"
@@ -166,23 +167,6 @@ def shards(object_: Members) -> Iterator[Finding]:
                 if leaves(path) or _URL.match(path):
                     what = "the index leads to a shard outside the model"
                     yield finding("config-path", Severity.HIGH, what, path)
-
-
-def hydra(object_: Members) -> Iterator[Finding]:
-    """``_target_``: Hydra calls what it names, with what stands beside it (CVE-2025-23304)."""
-    for target in object_.texts("_target_"):
-        if is_under(target, names("dangerous")) or not is_under(target, names("hydra")):
-            yield imported(target)
-
-
-def imported(name: str, severity: Severity | None = None) -> Finding:
-    """That a name is imported that nobody has judged, or that is known for what it does."""
-    if is_under(name, names("dangerous")):
-        return finding(
-            "config-import", Severity.CRITICAL, "it has a loader run what it names", name
-        )
-    what = "it has a loader import a name that nobody has judged"
-    return finding("config-import", severity or Severity.HIGH, what, name)
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from credenza.findings import Finding, Severity
-from credenza.scan.configs.hugging_face import imported
+from credenza.scan.configs.targets import imported
 from credenza.scan.configs.members import Members, finding, is_under, leaves
 from credenza.scan.configs.names import names
 
