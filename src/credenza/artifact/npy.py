@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final, final
@@ -160,18 +161,38 @@ def data_size(header: Header) -> int | None:
 
 
 def holds_objects(descr: object) -> bool:
-    """True for the type ``O``, and for a structure or sub-array that has it somewhere.
+    """True where a descr has the type ``O`` in it, or what numpy would not have written.
 
-    Iterative: a header may nest as deep as it is long.
+    ``numpy.dtype`` makes objects of ``object`` and of ``i4,O``, too. Iterative: a header may nest
+    as deep as it is long. As `numpy.lib.format.descr_to_dtype` reads it.
     """
     todo = [descr]
     while todo:
         part = todo.pop()
-        if isinstance(part, str) and part.lstrip("<>|=")[:1] == "O":
+        if isinstance(part, str) and _PLAIN_TYPE.fullmatch(part):
+            continue
+        if isinstance(part, tuple) and len(part) == 2 and _is_count(part[1]):
+            todo.append(part[0])
+        elif isinstance(part, list) and all(map(_is_field, part)):
+            todo.extend(field[1] for field in part)
+        else:
             return True
-        if isinstance(part, list | tuple):
-            todo.extend(part)
     return False
+
+
+_PLAIN_TYPE: Final = re.compile(r"[<>|=]?[?a-zA-NP-Z]\d*(\[\d*[a-zA-Zμ]+(/\d+)?\])?")
+
+
+def _is_count(shape: object) -> bool:
+    """True for a sub-array's shape."""
+    return is_index(shape) or (isinstance(shape, tuple) and all(map(is_index, shape)))
+
+
+def _is_field(field: object) -> bool:
+    """True for a name, or title and name, with a type, and maybe a shape."""
+    if not isinstance(field, tuple) or len(field) not in (2, 3):
+        return False
+    return isinstance(field[0], str | tuple) and all(map(_is_count, field[2:]))
 
 
 def _bad(file: Bytes, what: str) -> BrokenPickleError:

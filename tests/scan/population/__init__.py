@@ -17,6 +17,7 @@ MODULES: Final = (
     "indirections",
     "broken_pickles",
     "gadgets",
+    "lent",
     "torch_files",
     "joblibs",
     "numpys",
@@ -35,6 +36,8 @@ MODULES: Final = (
     "sources",
     "natives",
     "names",
+    "floods",
+    "targets",
 )
 """One an area; each has ``vectors()``."""
 

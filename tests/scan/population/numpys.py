@@ -32,6 +32,8 @@ def vectors() -> Iterator[Malicious]:
     yield _numpy("objects of no shape", npy(EVIL, shape="()"), plain)
     yield _numpy("named otherwise", npy(EVIL), "CVE-2025-1889", "weights.weights")
     yield _numpy("without a name's end", npy(EVIL), "CVE-2025-1889", "embeddings")
+    for descr in ("'object'", "'i4,O'", "'f8, object'", "[('a', 'i4,O')]", "'(1,)O'"):
+        yield _numpy(f"objects as {descr}", npy(EVIL, descr), "Credenza's red team, November 2026")
     floats = npy(bytes(8), "'<f8'")
     yield _numpy("a pickle behind its numbers", floats + EVIL, "scan.md 2.4, trailing", live=False)
     yield _numpy("DNS by an allowed look", npy(a.pickled(a.call(

@@ -37,6 +37,20 @@ _RUNS: Final[Mapping[str, str]] = {
     "eval of base64": f"import base64\neval(compile(base64.b64decode({_64!r}), 'x', 'exec'))",
     "function of marshal": "import marshal, types\n"
     "types.FunctionType(marshal.loads(b'\\xe3'), globals())()",
+    "exec by the builtins of a frame": "import inspect\n"
+    f"inspect.currentframe().f_builtins['ex' + 'ec']({SOURCE!r})",
+    "exec by the globals of a lambda": f"(lambda: 0).__globals__['__builtins__'].exec({SOURCE!r})",
+    "shell by a match": "import posix\nmatch posix:\n    case object(system=run):\n"
+    f"        run({COMMAND!r})",
+    "shell by what the collector knows": "import gc\n[o for o in gc.get_objects() if "
+    f"getattr(o, '__name__', '') == 'system'][0]({COMMAND!r})",
+    "shell by all classes": "[c for c in object.__subclasses__() if c.__name__ == 'Popen'][0]"
+    f"({COMMAND.split()!r})",
+    "shell by a breakpoint": "import os\nos.environ['PYTHONBREAKPOINT'] = 'os.system'\n"
+    f"breakpoint({COMMAND!r})",
+    "exec by sympy": f"import sympy\nsympy.sympify({SOURCE!r})",
+    "pickle by pandas": "import io\nfrom pandas.compat import pickle_compat\n"
+    "pickle_compat.load(io.BytesIO(b'cos\\nsystem\\n.'))",
     "import by name": f"__import__('o' + 's').system({COMMAND!r})",
     "import by importlib": f"import importlib\nimportlib.import_module('os').system({COMMAND!r})",
     "import by base64": "import base64\n__import__(base64.b64decode('b3M=').decode()).system('x')",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from credenza.artifact.pickles.lists import Use
@@ -11,6 +11,8 @@ from credenza.artifact.pickles.values import (
     Call,
     Dict,
     Global,
+    List,
+    Set,
     Span,
     Tuple,
     Value,
@@ -30,12 +32,38 @@ def sets_dunder(state: Value) -> bool:
     So may a key that a call makes, which can be any text: ``numpy.str_`` is one.
     """
     parts = state.items if isinstance(state, Tuple) else (state,)
-    keys = [key for part in parts if isinstance(part, Dict | Call) for key, _ in part.pairs]
-    return any(
-        isinstance(key, Call | Global)
-        or ((text(key) or "").startswith("__") and text(key) not in _HARMLESS)
-        for key in keys
-    )
+    return any(is_dunder(key) for part in parts for key in _keys(part))
+
+
+def is_dunder(key: Value) -> bool:
+    """True for a key that is no attribute of one's own, or that may be any."""
+    name = text(key) or ""
+    return isinstance(key, Call | Global) or (name.startswith("__") and name not in _HARMLESS)
+
+
+def _keys(part: Value) -> Iterator[Value]:
+    """The keys of a dict, however it was made: by its constructor, too, from pairs or from dicts.
+
+    What cannot be followed stands for a key that may be any.
+    """
+    todo: list[Value] = [part]
+    for _ in range(_MOST_DICTS):
+        if not todo:
+            return
+        node = todo.pop()
+        if isinstance(node, Dict | Call):
+            yield from (key for key, _ in node.pairs)
+        if isinstance(node, Call) and node.name.startswith(_DICTS):
+            for argument in node.arguments:
+                yield from _paired(argument)
+                todo.extend([argument] if isinstance(argument, Dict | Call) else ())
+    yield Global("", "", 0)
+
+
+def _paired(argument: Value) -> Iterator[Value]:
+    """The keys in a list of pairs."""
+    items = argument.items if isinstance(argument, List | Tuple | Set) else ()
+    return (i.items[0] for i in items if isinstance(i, List | Tuple) and i.items)
 
 
 def _is_literal(value: Value) -> bool:
@@ -118,7 +146,7 @@ def _plain_class(args: _Args, uses: Uses) -> bool:
         return False
     is_object = _name(base) == "object" and args[2] is None
     is_builtin = _module(base) in _BUILTINS and _name(base) in _BASES
-    return (is_object or is_builtin) and uses.of(base) is not None
+    return (is_object or is_builtin) and uses.of(base) is not None and not sets_dunder(args[2])
 
 
 def _class_first(args: _Args, uses: Uses) -> bool:
@@ -143,12 +171,15 @@ def _factory(args: _Args, uses: Uses) -> bool:
 
 
 def _rebuilt(args: _Args, uses: Uses) -> bool:
-    """``func, type, args, state``: torch calls ``func(*args)``, then sets the state."""
+    """``func, type, args, state``: torch calls ``func(*args)``, then hands it the state.
+
+    So ``func`` must be one that makes tensors: another thing's ``__setstate__`` may run its state.
+    """
     if len(args) != 4 or not isinstance(args[0], Global) or uses.of(args[0]) is None:
         return False
     inner = Call(args[0], args[2], None, "REDUCE", args[0].at)
-    nested = args[0].name == "_rebuild_from_type_v2"
-    return not nested and not uses.call_problem(inner) and not sets_dunder(args[3])
+    tensor = args[0].module == "torch._utils" and args[0].name.startswith("_rebuild_")
+    return tensor and not uses.call_problem(inner) and not sets_dunder(args[3])
 
 
 def _dill_array(args: _Args, uses: Uses) -> bool:
@@ -172,9 +203,13 @@ def _partial(args: _Args, uses: Uses) -> bool:
 
 
 def may_wait(value: Value, uses: Uses) -> bool:
-    """True for what may be called at any later time, with anything: values and classes."""
+    """True for what may be called at any later time, with anything: values and classes.
+
+    Not for classes that open a file by their first argument, nor for one that calls its own.
+    """
     entry = uses.of(value)
-    return entry is not None and entry.use is not Use.FUNCTION
+    opens = str(value).startswith(_OPENERS) or str(value) == "functools.partial"
+    return entry is not None and entry.use is not Use.FUNCTION and not opens
 
 
 def _member(args: _Args, uses: Uses) -> bool:
@@ -197,9 +232,9 @@ def _singleton(args: _Args, _: Uses) -> bool:
 
 
 def _class_in_front(args: _Args, uses: Uses) -> bool:
-    """A listed class, and what its own reader makes of the rest."""
+    """A listed class, and what its own reader makes of the rest: Cython sets what is in dicts."""
     entry = uses.of(args[0]) if args else None
-    return entry is not None and entry.use is Use.CLASS
+    return entry is not None and entry.use is Use.CLASS and not any(map(sets_dunder, args[1:]))
 
 
 def _by_name(args: _Args, uses: Uses) -> bool:
@@ -262,7 +297,21 @@ _DATA_TYPES: Final = ("NoneType", "EllipsisType", "NotImplementedType", "BufferT
 _MAKERS_OF_GENERATORS: Final = ("__bit_generator_ctor",)
 _BASES: Final = frozenset({"dict", "list", "tuple", "set", "frozenset", "int", "float", "str"})
 _FACTORIES: Final = _BASES | {"bool", "object", "OrderedDict", "Counter", "deque", "bytes"}
-MAKERS: Final = ("copyreg._reconstructor", "copy_reg._reconstructor", "copyreg.__newobj__")
+_OPENERS: Final = (
+    "ultralytics.engine.",
+    "ultralytics.models.",
+    "ultralytics.nn.autobackend.",
+    "ultralytics.nn.backends.",
+    "xgboost.core.Booster",
+    "lightgbm.basic.Booster",
+)
+_DICTS: Final = ("collections.", "copyreg.", "copy_reg.")
+_MOST_DICTS: Final = 1000
+"""A dict from a dict from a dict: more than anybody writes."""
+CLASS_FIRST: Final = frozenset(
+    {"a listed class", "a listed class and its arguments", "a listed class first"}
+)
+"""The words for functions that make an instance of the class that they are given."""
 _BUILTINS = ("builtins", "__builtin__")
 ARGUMENTS: Final[dict[str, Callable[[_Args, Uses], bool]]] = {
     "any": lambda _args, _uses: True,

@@ -310,7 +310,7 @@ class _Machine:
         """SETITEM and SETITEMS, onto a dict or an instance that takes keys."""
         pairs = self.dict_of(items)
         target = self.top()
-        self.uses.assigned(target, self.opcode, self.at)
+        self.uses.assigned(target, pairs, self.opcode, self.at)
         match target:
             case Dict() | Call():
                 target.pairs.extend(pairs)

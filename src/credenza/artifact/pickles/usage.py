@@ -8,12 +8,18 @@ lends its place on the list to it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 from credenza.artifact.model import Program
-from credenza.artifact.pickles.arguments import ARGUMENTS, MAKERS, is_zone, sets_dunder
+from credenza.artifact.pickles.arguments import (
+    ARGUMENTS,
+    CLASS_FIRST,
+    is_dunder,
+    is_zone,
+    sets_dunder,
+)
 from credenza.artifact.pickles.lists import TENSORS, Allowed, Names, Use
 from credenza.artifact.pickles.states import STATES
 from credenza.artifact.pickles.stream import Constant
@@ -32,6 +38,15 @@ from credenza.artifact.pickles.values import (
 
 MOST_PERSISTENT: Final = 100_000
 MOST_MISUSES: Final = 10_000
+_LOOKED_INTO: Final = 2000
+"""Values of one state: attributes, not elements."""
+
+_CALLED_BY_LOADERS: Final = frozenset(
+    ("keys", "items", "values", "get", "setdefault", "update", "pop", "append", "extend", "copy")
+) | {"startswith", "endswith", "decode", "encode", "detach", "requires_grad_", "numel", "read"}
+_NEVER_CALLED: Final = ("numpy.dtype", "pandas.", "collections.")
+
+Pairs: TypeAlias = Sequence[tuple[Value, Value]]
 
 
 @final
@@ -98,6 +113,10 @@ class Uses:
         self.looked_up[name] = kind
 
     def persisted(self, value: Persistent) -> None:
+        """A loader asks its storages for numbers and names, and calls methods of these."""
+        parts = value.id.items if isinstance(value.id, Tuple) else (value.id,)
+        if any(isinstance(part, Call) and part.states for part in parts):
+            self._misuse(value.id, "a persistent id with an object in it", value.at)
         if len(self.persistent) < MOST_PERSISTENT:
             self.persistent.append(value)
 
@@ -123,19 +142,26 @@ class Uses:
             problem = "sets a name with two underscores"
         if not problem and isinstance(target, Call):
             problem = self._state_problem(target, state)
+        if not problem and self.lends(state):
+            problem = "keeps a function that is listed to be called"
+        if not problem and self._poses(state):
+            problem = "gives an object a method that loaders call"
         if problem:
             self._misuse(target, f"BUILD {problem}", at)
 
     def _state_problem(self, target: Call, state: Value) -> str:
         made = self.made_of(target)
         entry = self.of(made)
+        if entry is not None and target.states:
+            return f"gives {made} a state for the second time"
         if entry is None or STATES[entry.states](target, state, self):
             return ""
         return f"gives {made} another state than {entry.states}"
 
     def made_of(self, call: Call) -> Value:
-        """The class that a call makes an instance of: ``copyreg`` is handed it."""
-        if call.name in MAKERS and call.arguments:
+        """The class that a call makes an instance of: ``copyreg`` and others are handed it."""
+        entry = self.of(call.callable)
+        if entry is not None and entry.arguments in CLASS_FIRST and call.arguments:
             return call.arguments[0]
         return call.callable
 
@@ -155,9 +181,14 @@ class Uses:
         if not isinstance(target, Set) or target.frozen:
             self._added_to(target, opcode, at, lambda entry: entry.items)
 
-    def assigned(self, target: Value, opcode: str, at: int) -> None:
-        if not isinstance(target, Dict):
-            self._added_to(target, opcode, at, lambda entry: entry.pairs)
+    def assigned(self, target: Value, pairs: Pairs, opcode: str, at: int) -> None:
+        """SETITEM(S). Of some the keys are attributes: `scipy.optimize.OptimizeResult`."""
+        if isinstance(target, Dict):
+            return
+        self._added_to(target, opcode, at, lambda entry: entry.pairs)
+        plain = isinstance(target, Call) and target.name.startswith("collections.")
+        if not plain and any(is_dunder(k) or self._is_function(v) for k, v in pairs):
+            self._misuse(target, f"{opcode} sets what is no plain key", at)
 
     def _added_to(
         self, target: Value, opcode: str, at: int, permits: Callable[[Allowed], bool]
@@ -182,6 +213,75 @@ class Uses:
         if len(self.misuses) < MOST_MISUSES:
             of = target if isinstance(target, Global) else None
             self.misuses.append(Misuse(what, at, of))
+
+    def _is_function(self, value: Value) -> bool:
+        entry = self.of(value)
+        return entry is not None and entry.use is Use.FUNCTION
+
+    def lends(self, state: Value) -> bool:
+        """True for a state that keeps a function which is listed to be called, and by nobody else.
+
+        Whoever calls the attribute, calls it with what it likes: ``getattr``, for one.
+        """
+        todo: list[Value] = [state]
+        for _ in range(_LOOKED_INTO):
+            if not todo:
+                return False
+            value = todo.pop()
+            if self._is_function(value):
+                return True
+            if isinstance(value, Dict):
+                todo.extend(v for _, v in value.pairs[:_LOOKED_INTO] if not isinstance(v, Dict))
+            elif isinstance(value, Tuple):
+                todo.extend(value.items[:_LOOKED_INTO])
+        return False
+
+    def _poses(self, state: Value) -> bool:
+        """True for attributes by which an object is called as if it were a dict, text or tensor.
+
+        A class's own ``__setstate__`` may do so: ``defaults.setdefault`` in ``torch.optim``.
+        """
+        parts = state.items if isinstance(state, Tuple) else (state,)
+        pairs = [pair for part in parts if isinstance(part, Dict) for pair in part.pairs]
+        return any(self._is_callable(v) for k, v in pairs if text(k) in _CALLED_BY_LOADERS)
+
+    def _is_callable(self, value: Value) -> bool:
+        if not isinstance(value, Call):
+            return self.of(value) is not None
+        made = self.made_of(value)
+        entry = self.of(made)
+        if entry is None or entry.use is not Use.CLASS or not (value.states or value.pairs):
+            return False
+        return not str(made).startswith(_NEVER_CALLED)
+
+    def _calls_back(self, argument: Value, caller: Global) -> bool:
+        """True for an object with attributes of its own, on which a function might call methods.
+
+        What an attribute is called, whoever wrote the pickle has chosen: ``detach``, for
+        ``torch.nn.Parameter``, or ``keys``, for a dict. A library hands its own objects to its own
+        functions; those may hold nothing that can be called.
+        """
+        if isinstance(argument, Tuple):
+            return any(self._calls_back(a, caller) for a in argument.items if type(a) is Call)
+        if not isinstance(argument, Call) or not (argument.states or argument.pairs):
+            return False
+        made = self.made_of(argument)
+        entry = self.of(made)
+        if entry is None or entry.use is not Use.CLASS or str(made) == "numpy.dtype":
+            return False
+        own = isinstance(made, Global) and made.module.partition(".")[0] in (
+            caller.module.partition(".")[0],
+            "collections",
+        )
+        return not own or any(self._holds_callable(state) for state in argument.states)
+
+    def _holds_callable(self, state: Value) -> bool:
+        parts = state.items if isinstance(state, Tuple) else (state,)
+        values = [v for part in parts if isinstance(part, Dict) for _, v in part.pairs]
+        return any(
+            self.of(v) is not None or (isinstance(v, Call) and v.name == "functools.partial")
+            for v in values
+        )
 
     def of(self, value: Value) -> Allowed | None:
         """The entry of a value that is a name on the list."""
@@ -210,6 +310,8 @@ class Uses:
             return f"of {call.name} with keyword arguments"
         if not ARGUMENTS[entry.arguments](call.args.items, self):
             return f"of {call.name} with other arguments than {entry.arguments}"
+        if any(self._calls_back(a, call.callable) for a in call.args.items):
+            return f"of {call.name} with an object whose attributes it might call"
         return ""
 
 

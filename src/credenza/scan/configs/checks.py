@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from credenza.findings import Finding, Severity, Unread
 from credenza.scan.configs import hugging_face as hf
+from credenza.scan.configs import targets
 from credenza.scan.configs.members import Check, Members, finding
 from credenza.scan.configs.mlflow import mlflow
 from credenza.scan.configs.skops import skops
@@ -23,7 +24,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     hf.pipeline,
     hf.sources,
     hf.shards,
-    hf.hydra,
+    targets.hydra,
+    targets.instantiated,
     hf.pickled,
     hf.operators,
     mlflow,
@@ -54,7 +56,7 @@ _LOOKED_AT: Final = (
     _TRIGGERS
     | _RUNNING
     | frozenset(("name", "path", "content", "func", "template", "impl", "model_code_path"))
-    | {"_class_name"}
+    | {"_class_name", *targets.INSTANTIATED}
 )
 
 
@@ -70,6 +72,7 @@ def matters(object_: Members) -> bool:
         len(names) != len(object_.pairs)
         or not names.isdisjoint(_TRIGGERS)
         or any(isinstance(name, str) and name.endswith(_TEMPLATES) for name in names)
+        or any(name in targets.INSTANTIATED and targets.is_call(v) for name, v in object_.pairs)
     )
 
 

@@ -15,11 +15,11 @@ from credenza.scan.configs.members import (
     leaves,
 )
 from credenza.scan.configs.names import names
+from credenza.scan.configs.targets import imported
 
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _OWN_KERNELS: Final = "kernels-community/"
 """Whose kernels Hugging Face builds itself; transformers names them for its users."""
-_MOST_TEXTS: Final = 2000  # YAML has aliases: one object can stand in many places
 KERNELS: Final = ("attn_implementation", "_attn_implementation", "experts_implementation")
 ACTIVATIONS: Final = (
     "activation_fn",
@@ -169,33 +169,14 @@ def shards(object_: Members) -> Iterator[Finding]:
                     yield finding("config-path", Severity.HIGH, what, path)
 
 
-def hydra(object_: Members) -> Iterator[Finding]:
-    """``_target_``: Hydra calls what it names, with what stands beside it (CVE-2025-23304)."""
-    for target in object_.texts("_target_"):
-        if is_under(target, names("dangerous")) or not is_under(target, names("hydra")):
-            yield imported(target)
-
-
-def imported(name: str, severity: Severity | None = None) -> Finding:
-    """That a name is imported that nobody has judged, or that is known for what it does."""
-    if is_under(name, names("dangerous")):
-        return finding(
-            "config-import", Severity.CRITICAL, "it has a loader run what it names", name
-        )
-    what = "it has a loader import a name that nobody has judged"
-    return finding("config-import", severity or Severity.HIGH, what, name)
-
-
 def _strings(value: Any) -> Iterator[str]:
     """The texts in a value, down to those of an object in an object."""
-    todo = [value]
-    for _ in range(_MOST_TEXTS):
-        if not todo:
-            return
+    todo, entered = [value], set[int]()
+    while todo:
         value = todo.pop()
         if isinstance(value, str):
             yield value
-        elif isinstance(value, list):
-            todo += reversed(value)
-        elif isinstance(value, Members):
-            todo += [v for _, v in reversed(value.pairs)]
+        elif isinstance(value, list | Members) and id(value) not in entered:
+            entered.add(id(value))  # YAML has aliases: one object can stand in many places
+            parts = value if isinstance(value, list) else [v for _, v in value.pairs]
+            todo += reversed(parts)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from credenza.findings import Finding, Severity
-from credenza.scan.configs.hugging_face import imported
 from credenza.scan.configs.members import Members, finding, is_under, leaves
 from credenza.scan.configs.names import names
+from credenza.scan.configs.targets import imported
 
 
 def mlflow(object_: Members) -> Iterator[Finding]:

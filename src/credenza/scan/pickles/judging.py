@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from credenza.artifact.interface import Bytes
 from credenza.artifact.pickles import Global, Persistent, Span, Tuple, Uses, Value, text
 from credenza.findings import Finding, Severity, Where, plain
 from credenza.scan.pickles.names import dangerous
@@ -15,6 +16,11 @@ MOST: Final = 200
 _NAME: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _SECRET: Final = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
 _STORAGE_IDS: Final = ("storage", "module")
+_CHUNK: Final = 1 << 20
+_ANY_NAME: Final = re.compile(
+    rb"[ci][\w.]{1,80}\n[\w.]{1,80}\n|[\x8c\x8dTUX][\x01-\x50]\0{0,7}[\w.]{2,80}"
+    rb"|[SV][\"'\w.\\]{2,200}\n"
+)
 
 
 def plausible(name: Global) -> bool:
@@ -23,6 +29,15 @@ def plausible(name: Global) -> bool:
     return sum(map(len, parts)) < 300 and all(
         part == "(computed)" or _NAME.fullmatch(part) for part in parts
     )
+
+
+def names_something(file: Bytes) -> bool:
+    """True where a name stands somewhere in bytes that are opcodes for longer than is tried."""
+    for start in range(0, file.size, _CHUNK):
+        length = min(_CHUNK + 200, file.size - start)
+        if _ANY_NAME.search(file.pread(start, length)):
+            return True
+    return False
 
 
 def spoken(uses: Uses) -> list[Global]:

@@ -34,7 +34,7 @@ from credenza.artifact.zips import Slice
 from credenza.errors import InputError
 from credenza.findings import Unread, Where
 from credenza.scan.interface import Piece, Said
-from credenza.scan.pickles.judging import plausible
+from credenza.scan.pickles.judging import names_something, plausible
 
 MOST: Final = 1000
 """Files that are taken out of one pickle."""
@@ -180,7 +180,10 @@ def _inflated(head: bytes) -> bytes:
 def _is_pickle(raw: Bytes, names: Names) -> bool:
     """True for a pickle that calls something, or names what is not allowed."""
     uses = Uses(names)
-    with contextlib.suppress(BrokenPickleError):
+    try:
         interpret(raw, 0, _TRIAL, uses=uses)
-        return bool(uses.looked_up)
-    return any(plausible(name) for name in uses.first_calls)
+    except BrokenPickleError as e:
+        if e.finding.rule == "artifact.pickle-limit" and names_something(raw):
+            return True
+        return any(plausible(name) for name in uses.first_calls)
+    return bool(uses.looked_up)

@@ -148,7 +148,7 @@ def _storages(file: Bytes, at: int, found: Reading) -> None:
         TorchLegacy().read(file)
     except BrokenPickleError as e:
         found.error = e
-        found.hidden = _hidden(file, at, found.uses.names)
+        found.hidden = hidden(file, at, found.uses.names)
 
 
 # --- what follows a pickle ---------------------------------------------------------------------
@@ -158,7 +158,7 @@ def _behind(file: Bytes, at: int, found: Reading) -> None:
     """Bytes behind STOP that are no pickle: fillings are no more than that."""
     if not _is_filling(file, at):
         found.trailing = at
-        found.hidden = _hidden(file, at, found.uses.names)
+        found.hidden = hidden(file, at, found.uses.names)
 
 
 def _is_filling(file: Bytes, at: int) -> bool:
@@ -169,7 +169,7 @@ def _is_filling(file: Bytes, at: int) -> bool:
     return True
 
 
-def _hidden(file: Bytes, at: int, names: Names) -> list[int]:
+def hidden(file: Bytes, at: int, names: Names) -> list[int]:
     """Where in the first `_SEARCHED` bytes from ``at`` a pickle stands that names something."""
     places: list[int] = []
     tried = 0

@@ -11,16 +11,19 @@ from dataclasses import dataclass, replace
 from typing import Final, final
 
 from credenza.artifact.interface import Bytes
+from credenza.artifact.zips import Slice
 from credenza.findings import Finding, Severity, Unread, Where
-from credenza.scan.interface import Piece, Seen
+from credenza.scan.interface import Piece, Said, Seen
 
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 SUFFIXES: Final = (".h5", ".hdf5")
 _FIRST_USER_BLOCK: Final = 512
-_MATLAB: Final = b"MATLAB 7.3 MAT-file"
+_MATLAB: Final = b"MATLAB 7."
 _ACCUSES: Final = frozenset({"artifact.hdf5-external"})
 """What no writer does by mistake. A file that breaks off or is damaged is unread, and no more."""
 _TWICE: Final = "twice"
+_PYTABLES: Final = b"PYTABLES_FORMAT_VERSION"
+_SEARCHED: Final = 16 << 20
 
 
 @final
@@ -35,7 +38,6 @@ class Hdf5:
 
     def examine(self, piece: Piece) -> Iterator[Seen]:
         from credenza.artifact.hdf5 import examined
-        from credenza.artifact.zips import Slice
         from credenza.scan.rules.keras_config import configuration
 
         start = _begins(piece)
@@ -48,12 +50,28 @@ class Hdf5:
         found = examined(inner, start)
         for broken in found.broken:
             yield from _broken(broken.finding, start, piece.size)
+        yield from _pickles(piece)
         for text, at in found.configs:
             if text is None:
                 why = "the configuration of a model is no single text"
                 yield Unread(where=Where(start=start + at), why=why)
             else:
                 yield from configuration(text, start + at)
+
+
+def _pickles(piece: Piece) -> Iterator[Piece]:
+    """The pickles in a file of PyTables, which pandas writes: reading a node unpickles them.
+
+    Attributes (``tables/attributeset.py``) and the rows of ``VLArray`` of objects.
+    """
+    if _PYTABLES not in piece.head(_SEARCHED):
+        return
+    from credenza.scan.pickles import PickleNames
+    from credenza.scan.pickles.streams import hidden
+
+    for at in hidden(piece, 0, PickleNames()):
+        rest = Slice(piece.content, at, piece.size - at)
+        yield piece.member(f"bytes at {at}", rest, said=Said.DATA)
 
 
 def _begins(piece: Piece) -> int | None:

@@ -13,6 +13,7 @@ from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.configs import Members
 from credenza.scan.configs.checks import is_looked_at, looked_at, matters
 from credenza.scan.interface import Piece, Said, Seen
+from credenza.scan.kept import Kept
 
 _BEGINS: Final = re.compile(rb'(\xef\xbb\xbf)?[ \t\r\n]*(\{[ \t\r\n]*["}]|\[[ \t\r\n]*[\[{"\]])')
 _PATH: Final = re.compile(r"[/\\~]|[A-Za-z][A-Za-z0-9+.-]*:|.*\.\.", re.DOTALL)
@@ -42,8 +43,8 @@ class JsonConfigs:
             return
         looking = _Looking()
         why = looking.read(piece)
-        yield from looking.seen
-        if why and (_is_named(piece) or looking.seen):
+        yield from looking.kept.seen
+        if why and (_is_named(piece) or looking.kept.seen):
             yield Unread(where=Where(), why=f"it is not JSON to its end: {why}")
 
 
@@ -62,7 +63,7 @@ class _Looking:
     """Reads a file and looks at each object when it ends: those within it have been looked at."""
 
     def __init__(self) -> None:
-        self.seen: list[Finding | Unread] = []
+        self.kept = Kept(_MOST_SEEN)
         self.looks = 0
 
     def read(self, piece: Piece) -> str:
@@ -82,7 +83,7 @@ class _Looking:
         except RecursionError:
             what = "it nests deeper than parsers go"
             rule, severity = "scan.config-nested", Severity.MEDIUM
-            self.seen.append(Finding(rule=rule, severity=severity, what=what, found="nested"))
+            self.kept.add(Finding(rule=rule, severity=severity, what=what, found="nested"))
             return what
         except ValueError as e:  # a number of more than 4300 digits
             return str(e)[:100]
@@ -90,11 +91,12 @@ class _Looking:
 
     def _object(self, pairs: list[tuple[str, Any]]) -> Members:
         object_ = Members(_that_matter(pairs))
-        if len(self.seen) < _MOST_SEEN and matters(object_):
+        if matters(object_):
             self.looks += 1
             if self.looks > _MOST_LOOKS:
                 raise ValueError("more objects that name code than any model has")
-            self.seen += looked_at(object_)
+            for seen in looked_at(object_):
+                self.kept.add(seen)
         return object_
 
 

@@ -12,6 +12,7 @@ from credenza.artifact.onnx import SUFFIX, Examined, examined, is_onnx
 from credenza.artifact.onnx_operators import STANDARD, is_brought
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Seen
+from credenza.scan.kept import kept
 
 _ACCUSES: Final = frozenset(
     {
@@ -52,6 +53,7 @@ _CODE: Final = re.compile(
 )
 _LONGEST_NOTE: Final = 1 << 20
 _MOST: Final = 50
+_MOST_NOTES: Final = 10_000
 
 
 @final
@@ -66,22 +68,27 @@ class Onnx:
 
     def examine(self, piece: Piece) -> Iterator[Seen]:
         found = examined(piece)
-        yield from _operators(found)
-        for start, stop in found.notes[:_MOST]:
+        yield from kept(_operators(found), _MOST)
+        for number, (start, stop) in enumerate(found.notes):
+            if number == _MOST_NOTES:
+                yield Unread(where=Where(start=start), why="more entries of metadata than are read")
+                break
             yield from _note(piece, start, stop)
         yield from _overlaps(piece, found.tensors)
         yield from (Unread(where=Where(), why=words) for words in found.unknown[:_MOST])
+        accusing = (f for f in found.refused if f.rule in _ACCUSES)
+        yield from (replace(f, where=replace(f.where, file=None)) for f in kept(accusing, _MOST))
         for finding in found.refused[:_MOST]:
             yield from _refused(finding)
 
 
 def _operators(found: Examined) -> Iterator[Finding]:
-    for domain, name, at in found.operators[:_MOST]:
+    for domain, name, at in found.operators:
         severity, what = _judged(domain, name)
         if severity is not None:
             called = f"{domain or 'ai.onnx'}::{name}"
             yield _finding("scan.onnx-operator", severity, what, at, called)
-    for program in found.functions[:_MOST]:
+    for program in found.functions:
         what = "the model brings a function of its own in the place of an operator"
         yield _finding("scan.onnx-operator", Severity.HIGH, what, program.start, program.name)
 
@@ -128,8 +135,6 @@ def _overlaps(piece: Piece, tensors: tuple[Tensor, ...]) -> Iterator[Finding]:
 
 def _refused(finding: Finding) -> Iterator[Seen]:
     place = replace(finding.where, file=None)
-    if finding.rule in _ACCUSES:
-        yield replace(finding, where=place)
     if finding.rule not in ("artifact.external-path", "artifact.external-entry"):
         yield Unread(where=place, why=finding.what)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
@@ -15,6 +14,7 @@ from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Said, Seen
 from credenza.scan.pickles import PickleNames, Reading, dangers, judged, payloads, read, spoken
 from credenza.scan.pickles.expansion import expands
+from credenza.scan.pickles.judging import names_something
 from credenza.scan.pickles.names import dangerous
 
 SUFFIXES: Final = (".pkl", ".pickle", ".p", ".pck", ".pcl", ".pk", ".joblib", ".jbl", ".dill")
@@ -22,10 +22,6 @@ _TRIAL: Final = Limits(opcodes=100_000, objects=100_000, memo=1 << 63)
 _SURE: Final = 4
 """So many opcodes behind the magic of a pickle are more than an accident."""
 _MOST_STREAMS: Final = 8
-_CHUNK: Final = 1 << 20
-_ANY_NAME: Final = re.compile(
-    rb"[ci][\w.]{1,80}\n[\w.]{1,80}\n|[\x8cUX][\x01-\x50]\0{0,3}[\w.]{2,80}"
-)
 
 
 @final
@@ -71,7 +67,7 @@ class Pickles:
                 if e.finding.rule == "artifact.pickle-frame":
                     return True
                 if e.finding.rule == "artifact.pickle-limit":
-                    return magic or bool(uses.looked_up) or _names_something(piece)
+                    return magic or bool(uses.looked_up) or names_something(piece)
                 sure = magic and piece.said != Said.DATA and uses.opcodes > _SURE
                 return sure or _speaks(uses, magic=magic)
             if magic or uses.looked_up or uses.misuses:
@@ -85,15 +81,6 @@ def _is_said(piece: Piece) -> bool:
     return piece.said == Said.PICKLE or (
         piece.said != Said.DATA and piece.path.lower().endswith(SUFFIXES)
     )
-
-
-def _names_something(piece: Piece) -> bool:
-    """True where a name stands somewhere in bytes that are opcodes for longer than is tried."""
-    for start in range(0, piece.size, _CHUNK):
-        length = min(_CHUNK + 200, piece.size - start)
-        if _ANY_NAME.search(piece.pread(start, length)):
-            return True
-    return False
 
 
 def _speaks(uses: Uses, *, magic: bool) -> bool:

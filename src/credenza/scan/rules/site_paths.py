@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
-from credenza.findings import Finding, Severity, Where
+from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Seen
 
 _MOST: Final = 1 << 20
@@ -29,6 +29,8 @@ class SitePaths:
         return piece.path.lower().endswith(".pth") and b"\0" not in piece.head(4096)
 
     def examine(self, piece: Piece) -> Iterator[Seen]:
+        if piece.size > _MOST:
+            yield Unread(where=Where(start=_MOST), why="a list of paths is longer than is read")
         for line in _RUNS.finditer(piece.head(_MOST)):
             yield Finding(
                 rule="scan.site-path",

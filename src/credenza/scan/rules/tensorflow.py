@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from credenza.artifact.window import Window
 from credenza.errors import MalformedError
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Seen
+from credenza.scan.kept import kept
 from credenza.scan.rules import name_lists, tensorflow_schemas
 from credenza.scan.rules.keras_config import configuration
 from credenza.scan.rules.tensorflow_walk import (
@@ -138,12 +138,10 @@ def _judged(graphs: Graphs) -> Iterator[Finding]:
     """What the operations of graphs may touch, and the paths that they name."""
     called = ((n, at) for n, at in graphs.operations.items() if n not in graphs.functions)
     against = (finding for name, at in called for finding in operator(name, at))
-    yield from itertools.islice(against, _MOST)
-    for path, at in graphs.assets[:_MOST]:
-        if leads_out(path):
-            yield _out("an asset lies outside of the model", path, at)
-    for scope, node in graphs.nodes[:_MOST]:
-        yield from _paths(graphs, scope, node)
+    yield from kept(against, _MOST)
+    out = ((path, at) for path, at in graphs.assets if leads_out(path))
+    yield from kept((_out("an asset lies outside of the model", *one) for one in out), _MOST)
+    yield from kept((f for scope, node in graphs.nodes for f in _paths(graphs, scope, node)), _MOST)
 
 
 def operator(name: str, at: int, rule: str = "scan.tensorflow-operator") -> Iterator[Finding]:

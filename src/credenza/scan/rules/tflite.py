@@ -11,6 +11,7 @@ from credenza.artifact.model import Program
 from credenza.artifact.tflite import MAGIC, SUFFIX, examined
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Seen
+from credenza.scan.kept import kept
 from credenza.scan.rules import name_lists
 from credenza.scan.rules.tensorflow import operator
 
@@ -61,13 +62,11 @@ class Tflite:
 
     def examine(self, piece: Piece) -> Iterator[Seen]:
         programs, refused = examined(piece)
-        for program in programs[:_MOST]:
-            yield from _operator(program)
+        yield from kept((f for program in programs for f in _operator(program)), _MOST)
+        accusing = (f for f in refused if _speaks_of_intent(f, piece.size))
+        yield from (replace(f, where=replace(f.where, file=None)) for f in kept(accusing, _MOST))
         for finding in refused[:_MOST]:
-            place = replace(finding.where, file=None)
-            if _speaks_of_intent(finding, piece.size):
-                yield replace(finding, where=place)
-            yield Unread(where=place, why=finding.what)
+            yield Unread(where=replace(finding.where, file=None), why=finding.what)
 
 
 def _operator(program: Program) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from xml.parsers import expat
 
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Said, Seen
+from credenza.scan.kept import Kept
 
 _CHUNK: Final = 1 << 16
 _DEEPEST: Final = 512
@@ -40,7 +41,7 @@ class XmlModels:
     def examine(self, piece: Piece) -> Iterator[Seen]:
         reading = _Reading()
         why = reading.read(piece)
-        yield from reading.seen
+        yield from reading.kept.seen
         if why:
             yield Unread(where=Where(), why=why)
 
@@ -55,7 +56,7 @@ class _StopError(Exception):
 
 class _Reading:
     def __init__(self) -> None:
-        self.seen: list[Finding] = []
+        self.kept = Kept(_MOST_SEEN)
         self.depth = 0
         self.extension = 0
         self.root = ""
@@ -81,12 +82,9 @@ class _Reading:
         return ""
 
     def say(self, rule: str, severity: Severity, what: str, found: str) -> None:
-        if len(self.seen) < _MOST_SEEN:
-            where = Where(start=max(0, self.parser.CurrentByteIndex))
-            shown = ascii(found)[1:120].rstrip("'")
-            self.seen.append(
-                Finding(rule=rule, severity=severity, what=what, where=where, found=shown)
-            )
+        where = Where(start=max(0, self.parser.CurrentByteIndex))
+        shown = ascii(found)[1:120].rstrip("'")
+        self.kept.add(Finding(rule=rule, severity=severity, what=what, where=where, found=shown))
 
     def doctype(self, name: str, system: str | None, public: str | None, _: bool) -> None:
         if system is None or name.lower() == "html":

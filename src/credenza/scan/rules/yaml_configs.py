@@ -19,6 +19,7 @@ from credenza.scan.configs.checks import looked_at, matters
 from credenza.scan.configs.members import finding, is_under
 from credenza.scan.configs.names import names
 from credenza.scan.interface import Piece, Said, Seen
+from credenza.scan.kept import Kept
 
 _LONGEST: Final = 1 << 20
 _LONGEST_SLOW: Final = 1 << 17
@@ -59,7 +60,7 @@ class YamlConfigs:
         named, text = _is_named(piece), piece.pread(0, piece.size)
         reading = _Reading()
         why = reading.read(text if named else _FRONT.split(text, maxsplit=1)[0])
-        yield from reading.seen
+        yield from reading.kept.seen
         if why and named:
             yield Unread(where=Where(), why=why)
 
@@ -86,7 +87,7 @@ class _Open:
 
 class _Reading:
     def __init__(self) -> None:
-        self.seen: list[Finding | Unread] = []
+        self.kept = Kept(_MOST_SEEN)
         self.open: list[_Open] = []
         self.anchors: dict[str, Any] = {}
 
@@ -116,8 +117,9 @@ class _Reading:
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                 closing = self.open.pop()
                 value = closing.closed()
-                if isinstance(value, Members) and len(self.seen) < _MOST_SEEN and matters(value):
-                    self.seen += looked_at(value)
+                if isinstance(value, Members) and matters(value):
+                    for seen in looked_at(value):
+                        self.kept.add(seen)
                 self._add(value, closing.anchor)
 
     def _add(self, value: Any, anchor: str | None) -> None:
@@ -128,16 +130,16 @@ class _Reading:
 
     def _tagged(self, tag: str) -> None:
         kind = tag.removeprefix(_TAG)
-        if kind in _PLAIN or tag == "!" or len(self.seen) >= _MOST_SEEN:
+        if kind in _PLAIN or tag == "!":
             return
         if kind.startswith("python/"):
-            self.seen.append(_python(kind))
+            self.kept.add(_python(kind))
         elif not tag.startswith(_TAG):
             what = "it has a tag of its own, for which a loader must have a constructor"
-            self.seen.append(finding("yaml-tag", Severity.LOW, what, tag))
+            self.kept.add(finding("yaml-tag", Severity.LOW, what, tag))
         else:
             what = "it has a tag that YAML has not"
-            self.seen.append(finding("yaml-tag", Severity.MEDIUM, what, kind))
+            self.kept.add(finding("yaml-tag", Severity.MEDIUM, what, kind))
 
 
 def _python(kind: str) -> Finding:

@@ -40,6 +40,7 @@ _IMPORT: Final = Danger(Kind.IMPORTS, "LLM")
 _IMPORT_FILE: Final = Danger(Kind.IMPORTS, "MMH")
 _LIBRARY: Final = Danger(Kind.NATIVE, "MMH")
 _REMOTE: Final = Danger(Kind.REMOTE, "MMH")
+_REACHES: Final = Danger(Kind.ESCAPES, "LMH")
 _HOOK: Final = Danger(Kind.PATCHES, "MMM")
 
 _GROUPS: Final[dict[Danger, str]] = {
@@ -64,7 +65,8 @@ _GROUPS: Final[dict[Danger, str]] = {
         types.FunctionType types.CodeType types.LambdaType cProfile.run cProfile.runctx
         profile.run profile.runctx trace.Trace bdb.Bdb pdb.run pdb.runeval timeit.main
         doctest.debug_script cloudpickle.cloudpickle._make_function""",
-    _EVAL: "builtins.eval timeit.timeit timeit.repeat timeit.Timer pandas.eval numexpr.evaluate",
+    _EVAL: "builtins.eval timeit.timeit timeit.repeat timeit.Timer pandas.eval numexpr.evaluate "
+    "sympy.sympify sympy.parse_expr sympy.parsing.sympy_parser.parse_expr",
     _COMPILE: "builtins.compile codeop.compile_command",
     _SOCKET: """
         socket.socket socket.create_connection socket.create_server socket.socketpair
@@ -91,6 +93,8 @@ _GROUPS: Final[dict[Danger, str]] = {
         cloudpickle.loads joblib.load joblib.numpy_pickle.load shelve.open
         shelve.DbfilenameShelf torch.load torch.serialization.load
         torch.jit.unsupported_tensor_ops.execWrapper pandas.read_pickle pandas.io.pickle.read_pickle
+        pandas.compat.pickle_compat.load pandas.compat.pickle_compat.loads
+        pandas.compat.pickle_compat.Unpickler
         jsonpickle.decode jsonpickle.loads yaml.unsafe_load yaml.unsafe_load_all yaml.full_load
         yaml.load yaml.load_all yaml.UnsafeLoader numpy.load sklearn.externals.joblib.load
         torch.package.PackageImporter numpy.lib.format.read_array compress_pickle.load hickle.load
@@ -112,6 +116,7 @@ _GROUPS: Final[dict[Danger, str]] = {
         torch.classes.load_library torch.utils.cpp_extension.load
         torch.utils.cpp_extension.load_inline tensorflow.load_op_library
         tensorflow.load_library numpy.ctypeslib.load_library cppyy.cppdef cppyy.load_library""",
+    _REACHES: "gc.get_objects gc.get_referrers gc.get_referents",
     _REMOTE: "torch.hub.load torch.hub._load_local tensorflow_hub.load",
     _HOOK: """
         sys.meta_path.append sys.meta_path.insert sys.path_hooks.append sys.path_hooks.insert
@@ -129,8 +134,12 @@ ESCAPE: Final = Danger(Kind.ESCAPES, "MMH")
 REMOTE: Final = _REMOTE
 UNPICKLE: Final = _UNPICKLE
 
-ESCAPES: Final = frozenset({"__subclasses__", "__globals__", "__builtins__", "f_globals"})
+ESCAPES: Final = frozenset(
+    {"__subclasses__", "__globals__", "__builtins__", "f_globals", "f_builtins"}
+)
 """Attributes by which code reaches what it does not name."""
+REACHED: Final = frozenset({"exec", "eval", "compile", "__import__", "system", "popen", "getattr"})
+"""What is called at the end of such a way by nobody honest."""
 
 FAR_CALLS: Final = frozenset(
     ["Popen", "check_output", "popen", "fork_exec", "execve", "execv", "spawnv"]

@@ -67,7 +67,7 @@ _START_UP: Final = ("site.getsitepackages", "site.getusersitepackages", "site.US
 """Where a file named ``*.pth`` runs when Python starts (docs of `site`)."""
 _PATCHED: Final = ("builtins.", "pickle.", "torch.load", "torch.serialization.", "safetensors.")
 _PRELOADS: Final = frozenset(
-    {"LD_PRELOAD", "PYTHONSTARTUP", "PYTHONINSPECT", "DYLD_INSERT_LIBRARIES"}
+    {"LD_PRELOAD", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONBREAKPOINT", "DYLD_INSERT_LIBRARIES"}
 )
 
 
@@ -76,6 +76,16 @@ def judged(source: Source) -> tuple[Sighting, ...]:
     judge = _Judge(source, 0, [_MOST_INNER])
     judge.run()
     return tuple(sorted(judge.seen, key=lambda s: (s.line, s.column, s.name)))
+
+
+def _is_root(node: ast.expr) -> bool:
+    """Whether it is the root of all classes, or the way to it: all classes are below it."""
+    if isinstance(node, ast.Name):
+        return node.id in ("object", "type")
+    return isinstance(node, ast.Attribute | ast.Subscript) and any(
+        isinstance(n, ast.Attribute) and n.attr in ("__base__", "__bases__", "__mro__")
+        for n in ast.walk(node)
+    )
 
 
 @final
@@ -132,6 +142,11 @@ class _Judge:
                 yield from ((n, reach) for n in _within(node))
             case ast.Constant(value=str(text)):
                 self._text(text, node, reach)
+            case ast.Match(subject=subject) if self._modules(subject) and any(
+                isinstance(n, ast.MatchClass) and n.kwd_attrs for n in ast.walk(node)
+            ):
+                self._see(node, Ref(self._modules(subject)[0]), dangers.ESCAPE, reach)
+                yield from ((n, reach) for n in ast.iter_child_nodes(node))
             case _:
                 yield from ((n, reach) for n in ast.iter_child_nodes(node))
 
@@ -185,8 +200,9 @@ class _Judge:
         for child in (*_within(node.func), *node.args, *(k.value for k in node.keywords)):
             if not (asked and isinstance(child, ast.Name) and self._modules(child)):
                 yield child, reach
-        if isinstance(node.func, ast.Attribute):
+        if isinstance(node.func, ast.Attribute | ast.Subscript):
             self._escape(node.func, reach)
+        if isinstance(node.func, ast.Attribute):
             self.writes = self.writes or node.func.attr in ("write_text", "write_bytes")
 
     def _dangerous_call(self, node: ast.Call, ref: Ref, danger: Danger, reach: Reach) -> None:
@@ -287,7 +303,7 @@ class _Judge:
             return
         judge.run()
         line, column = _place(node)
-        for sighting in judge.seen[:_MOST]:
+        for sighting in judge.seen[: _MOST + 1]:  # the last may say that there are more
             seen = replace(
                 sighting,
                 reach=min(sighting.reach, reach),
@@ -360,23 +376,33 @@ class _Judge:
             self._escape(node, reach)
 
     def _modules(self, node: ast.expr) -> list[str]:
-        return [r.name for r in self.names.refs(node) if r.name in dangers.MODULES]
+        refs = self.names.refs(node)
+        return [r.name for r in refs if not dangers.MODULES.isdisjoint(dangers.canonical(r.name))]
 
-    def _escape(self, node: ast.Attribute, reach: Reach) -> None:
+    def _escape(self, node: ast.Attribute | ast.Subscript, reach: Reach) -> None:
         """By way of the object model to what is not named."""
         step: ast.expr = node
         for _ in range(32):
-            if not isinstance(step, ast.Attribute):
-                break
-            if step.attr in dangers.ESCAPES:
-                roots = isinstance(step.value, ast.Attribute | ast.Subscript) and any(
-                    isinstance(n, ast.Attribute) and n.attr in ("__base__", "__bases__", "__mro__")
-                    for n in ast.walk(step.value)
-                )
-                danger = Danger(Kind.ESCAPES, "HHH") if roots else Danger(Kind.ESCAPES, "LLM")
-                self._see(node, Ref(step.attr), danger, reach)
+            name, below = self._step(step)
+            if below is None:
                 return
-            step = step.value
+            if name in dangers.ESCAPES:
+                certain = _is_root(below) or self._step(node)[0] in dangers.REACHED
+                danger = Danger(Kind.ESCAPES, "HHH" if certain else "LLM")
+                self._see(node, Ref(name), danger, reach)
+                return
+            step = below
+
+    def _step(self, node: ast.expr) -> tuple[str, ast.expr | None]:
+        """What is taken of something, by a dot or a key, and of what; None at the beginning."""
+        match node:
+            case ast.Attribute():
+                return node.attr, node.value
+            case ast.Subscript():
+                return self.names.text(node.slice) or "", node.value
+            case ast.Call():
+                return "", node.func
+        return "", None
 
     # --- what is put in the place of something, and what paths are named ------------
 

@@ -108,7 +108,7 @@ def judged(text: str, *, chat: bool = True) -> tuple[Remark, ...]:
     return _outermost(judge.said)
 
 
-def _outermost(said: dict[tuple[str, str], Remark]) -> tuple[Remark, ...]:
+def _outermost(said: dict[tuple[str, str, Severity], Remark]) -> tuple[Remark, ...]:
     """Of a chain of attributes, its longest part alone."""
     kept = [
         s
@@ -134,7 +134,7 @@ class _Judge:
 
     def __init__(self, chat: bool) -> None:
         self.chat = chat
-        self.said: dict[tuple[str, str], Remark] = {}
+        self.said: dict[tuple[str, str, Severity], Remark] = {}
         self.store: dict[str, Value] = {}
         self.changed: set[str] = set()
         self.macros: dict[str, list[nodes.Name]] = {"caller": []}
@@ -609,9 +609,11 @@ class _Judge:
         self.say("template-huge", Severity.HIGH, node, what, found[:80])
 
     def say(self, rule: str, severity: Severity, node: nodes.Node, what: str, found: str) -> None:
-        if len(self.said) < _MOST_SAID:
-            said = Remark(rule=rule, severity=severity, what=what, found=found, line=node.lineno)
-            self.said.setdefault((rule, found), said)
+        key = (rule, found, severity)
+        if key not in self.said and sum(k[2] is severity for k in self.said) < _MOST_SAID:
+            self.said[key] = Remark(
+                rule=rule, severity=severity, what=what, found=found, line=node.lineno
+            )
 
 
 _EXPRESSIONS: Final[Mapping[type[nodes.Node], Callable[[_Judge, Any], Value]]] = {
