@@ -29,9 +29,9 @@ from credenza.artifact.pickles import (
     Span,
     Tuple,
     Value,
-    allowed,
     interpret,
 )
+from credenza.artifact.pickles.allowed import allowed
 from credenza.artifact.pickles.arguments import ARGUMENT_WORDS
 from credenza.artifact.pickles.values import Kind
 from credenza.artifact.pickles.walk import named
