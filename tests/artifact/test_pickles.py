@@ -29,10 +29,10 @@ from credenza.artifact.pickles import (
     Span,
     Tuple,
     Value,
-    allowed,
     interpret,
 )
 from credenza.artifact.pickles.arguments import ARGUMENT_WORDS
+from credenza.artifact.pickles.lists import allowed
 from credenza.artifact.pickles.values import Kind
 from credenza.artifact.pickles.walk import named
 from tests.vectors import make_artifact_pickles as vectors

@@ -17,7 +17,8 @@ from credenza.artifact.interface import Bytes
 from credenza.artifact.model import File, Program, Tensor
 from credenza.artifact.npy import MOST_HEADER, Content, contents, holds_objects, read_header
 from credenza.artifact.npz import Npz
-from credenza.artifact.pickles import BrokenPickleError, allowed, broken
+from credenza.artifact.pickles import BrokenPickleError, broken
+from credenza.artifact.pickles.lists import allowed
 from credenza.artifact.zips import Member, content, is_zip, members, opening
 from credenza.errors import MalformedError
 from credenza.findings import Where

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from credenza.artifact.pickles.errors import BrokenPickleError, broken
-    from credenza.artifact.pickles.lists import TENSORS, Allowed, Names, Use, allowed
+    from credenza.artifact.pickles.lists import TENSORS, Allowed, Names, Use
     from credenza.artifact.pickles.machine import Pickle, interpret
     from credenza.artifact.pickles.stream import Constant, Frames, Limits
     from credenza.artifact.pickles.usage import Misuse, Uses
@@ -40,7 +40,6 @@ _MODULES = {
         "Allowed",
         "Names",
         "Use",
-        "allowed",
     ),
     "errors": (
         "BrokenPickleError",
@@ -101,7 +100,6 @@ __all__ = [
     "Use",
     "Uses",
     "Value",
-    "allowed",
     "broken",
     "interpret",
     "text",
