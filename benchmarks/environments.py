@@ -20,14 +20,16 @@ def cache() -> Path:
     return path
 
 
-def environment(requirements: Path) -> Path:
+def environment(requirements: Path, *, alone: bool = False) -> Path:
     """The Python of a virtual environment with those requirements, made once and kept in `cache`.
 
     Versions that neither the requirements nor ``constraints.txt`` name are the newest, as a user
-    gets them on the day on which the environment is made.
+    gets them on the day on which the environment is made; with ``alone``, ours name none.
     """
     constraints = ROOT / "constraints.txt"
-    told = requirements.read_bytes() + constraints.read_bytes() + sys.version.encode()
+    limits = [] if alone else ["-c", str(constraints)]
+    told = requirements.read_bytes() + sys.version.encode()
+    told += b"" if alone else constraints.read_bytes()
     name = f"{requirements.parent.name}-{hashlib.sha256(told).hexdigest()[:12]}"
     folder = cache() / "environments" / name
     python = folder / "bin" / "python"
@@ -37,7 +39,7 @@ def environment(requirements: Path) -> Path:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         with (folder / "pip.log").open("wb") as log:
-            asked = ["-c", str(constraints), "-r", str(requirements)]
+            asked = [*limits, "-r", str(requirements)]
             subprocess.run([*pip, *asked], check=True, stdout=log, stderr=log)
         ready.touch()  # last, so that an interrupted install is made again
     return python

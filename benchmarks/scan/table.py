@@ -84,7 +84,7 @@ def measure(*, full: bool) -> None:
     os.environ.update(QUIET)
     folder = cache() / "scan"
     folder.mkdir(exist_ok=True)
-    bench = _Bench(environment(HERE / "peers.txt"), folder, full)
+    bench = _Bench(environment(HERE / "peers.txt", alone=True), folder, full)
     bars: list[Bar] = []
     for rows in ROWS:
         start = time.perf_counter()

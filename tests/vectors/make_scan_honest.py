@@ -33,7 +33,7 @@ def everywhere(folder: Path) -> None:
 
     shutil.rmtree(folder, ignore_errors=True)
     for requirements in sorted((HERE / "honest" / "environments").glob("*.txt")):
-        python = environment(requirements)
+        python = environment(requirements, alone=True)
         target = folder / requirements.stem
         subprocess.run([str(python), __file__, "--here", str(target)], check=True)
 
