@@ -42,7 +42,7 @@ def ask(tool: str, python: Path, paths: Sequence[Path]) -> list[Answer]:
     """What ``tool``, which that Python has, answers for each path."""
     env = {**os.environ, **QUIET, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
     command = [str(python), "-W", "ignore", "-m", "benchmarks.scan.shots", tool]
-    told = "".join(f"{path}\n" for path in paths)
+    told = "".join(f"{json.dumps(str(path))}\n" for path in paths)
     done = subprocess.run(
         command, input=told, env=env, check=True, text=True, stdout=subprocess.PIPE, cwd=ROOT
     )

@@ -2,7 +2,7 @@
 
     python -m benchmarks.scan.shots TOOL < paths
 
-A line of JSON a file: its path, the scanner's answer, and the seconds that it took.
+Paths come as a line of JSON each, and so do the answers: a path, the scanner's answer, and the seconds that it took.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def main() -> None:
     shot = SHOTS[sys.argv[1]]()
     out = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
-        path = line.rstrip("\n")
+        path = json.loads(line)
         start = time.perf_counter()
         answer, peak = _forked(shot, path)
         seconds = time.perf_counter() - start
