@@ -6,6 +6,7 @@ import functools
 import os
 import random
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -107,3 +108,14 @@ def _by_name(name: str) -> Malicious:
 @functools.cache
 def _named() -> dict[str, Malicious]:
     return {v.name: v for v in population()}
+
+
+def main() -> None:
+    """``python -m benchmarks.scan.campaign PER_VECTOR SEED``: the counts, and what passed."""
+    per_vector, seed = map(int, sys.argv[1:])
+    counts = campaign(per_vector, seed, missed=lambda a: print(f"passed: {a}"))
+    print(dict(counts))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,7 @@
 
     python -m benchmarks.scan.shots TOOL < paths
 
-Paths come as a line of JSON each, and so do the answers: a path, the scanner's answer, and the seconds that it took.
+Paths come as a line of JSON each, and so do the answers: path, answer, seconds, bytes at most.
 """
 
 from __future__ import annotations
