@@ -83,7 +83,7 @@ def _text(known: Calibration, packages: Sequence[Examined]) -> str:
             f"packages developed the tests and their units; the {len(plan.TEST)} networks and "
             f"{len(packaged.TEST)} packages below were kept for the test, and no choice was made "
             "after seeing what they score. (That a network is held against those of its size was "
-            "decided after seeing the packages that calibrate, whose scores were also in view while "
+            "decided after seeing the packages that calibrate, whose scores were in view, too, while "
             "kernels, matrices and fixed transforms were told apart; none of the test's were.) "
             "Intervals are exact (Clopper and Pearson). At most "
             f"{known.like(0).false_alarms(LEVEL):.1%} of small honest networks of the population "
