@@ -155,7 +155,7 @@ def _renamed(text: str, rng: random.Random) -> str:
     for name in re.findall(r"^import (\w+)$", text, re.MULTILINE):
         other = f"_{rng.randint(0, 10**6)}"
         text = re.sub(rf"^import {name}$", f"import {name} as {other}", text, flags=re.MULTILINE)
-        text = re.sub(rf"(?<![\w.'\"]){name}(?=[.,)])", other, text)
+        text = re.sub(rf"(?<![\w.'\"]){name}(?=[.,):])", other, text)
     return text
 
 
