@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from credenza.artifact.pickles.values import Value, children
+from credenza.artifact.pickles.values import (
+    Call,
+    Dict,
+    List,
+    Persistent,
+    Set,
+    Tuple,
+    Value,
+    children,
+)
 
 MOST_EDGES: Final = 100_000
 MANY: Final = 1 << 40
+_HOLDERS: Final = (List, Tuple, Dict, Set, Call, Persistent)
 
 
 def expands(root: Value) -> bool:
@@ -18,23 +28,23 @@ def expands(root: Value) -> bool:
     """
     ways: dict[int, int] = {}
     entered = {id(root)}
-    todo: list[tuple[Value, bool]] = [(root, False)]
+    todo: list[tuple[Value, list[Value] | None]] = [(root, None)]
     edges = 0
     while todo:
-        node, below_done = todo.pop()
-        below = list(children(node))
-        if below_done:
+        node, below = todo.pop()
+        if below is not None:
             count = sum(ways.get(id(child), 1) for child in below) or 1
             if count >= MANY:
                 return True
             ways[id(node)] = count
             continue
+        below = list(children(node))
         edges += len(below)
         if edges > MOST_EDGES:
             return False
-        todo.append((node, True))
+        todo.append((node, below))
         for child in below:
-            if id(child) not in entered and next(iter(children(child)), None) is not None:
+            if isinstance(child, _HOLDERS) and id(child) not in entered:
                 entered.add(id(child))
-                todo.append((child, False))
+                todo.append((child, None))
     return False
