@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from credenza.errors import AlteredError, CredenzaError, InputError, RefusedError, UnsealedError
-from credenza.findings import Finding, Report, Severity, Unread, Where
+from credenza.findings import Finding, Report, Severity, Unread, Where, unlooked
 from credenza.scan import scan
 from credenza.verbs import callable_room
 
@@ -41,14 +41,7 @@ def _weights(model: Path) -> Report:
     try:
         return weights(model)
     except CredenzaError as e:
-        nothing = Unread(where=Where(file="."), why=str(e))
-        return Report(
-            examination="weights",
-            subject=str(model),
-            covered=(),
-            uncovered=(str(nothing),),
-            unread=(nothing,),
-        )
+        return unlooked("weights", str(model), str(e))
 
 
 def _verified(model: Path, trust: Trust) -> Report:

@@ -229,6 +229,18 @@ class Report:
         return max((f.severity for f in self.findings), default=None)
 
 
+def unlooked(examination: str, subject: str, why: str) -> Report:
+    """The report of an examination that could not begin."""
+    nothing = Unread(where=Where(file="."), why=why)
+    return Report(
+        examination=examination,
+        subject=subject,
+        covered=(),
+        uncovered=(str(nothing),),
+        unread=(nothing,),
+    )
+
+
 def spans(indices: tuple[int, ...], most: int = 8) -> str:
     """Indices as a person writes them: ``0-3, 7`` and, past ``most`` runs, how many more."""
     runs: list[list[int]] = []

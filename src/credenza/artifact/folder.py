@@ -65,7 +65,7 @@ class Place:
         self.root = Path(root)
         self._lock = threading.Lock()
         self._folders: dict[str, int] = {}
-        status = _following(self.root)
+        status = following(self.root)
         self.is_file = stat.S_ISREG(status.st_mode)
         if self.is_file:
             check_path(self.root.name)
@@ -79,7 +79,7 @@ class Place:
         """Every file, sorted by relative path; none of them is opened. See `files`."""
         check_ignorable(ignore)
         if self.is_file:
-            return (Listed(self.root.name, _following(self.root).st_size),)
+            return (Listed(self.root.name, following(self.root).st_size),)
         with _readable(self.root):
             found = sorted(_walk(self._folders[""], ""))
         kept = [(p, n) for p, n in found if p != SEAL_NAME and not is_ignored(p, ignore)]
@@ -207,7 +207,8 @@ def _readable(path: Path) -> Iterator[None]:
         raise InputError(f"{path} cannot be read{name}: {e.strerror}") from e
 
 
-def _following(path: Path) -> os.stat_result:
+def following(path: Path) -> os.stat_result:
+    """The status of what a caller's path leads to. Raises `InputError` where it leads nowhere."""
     try:
         return path.stat()
     except FileNotFoundError as e:

@@ -9,8 +9,7 @@ from pathlib import Path
 from credenza.cli.console import looking
 from credenza.cli.places import named, place
 from credenza.errors import CredenzaError, InputError
-from credenza.findings import Report
-from credenza.report.words import unlooked
+from credenza.findings import Report, unlooked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +11,7 @@ import msgspec
 from torch import nn
 
 from credenza.errors import InputError
-from credenza.files import read_whole
+from credenza.files import packaged, read_whole
 from credenza.rates import interval
 
 _SHIPPED: Final = "mnist-reader.json"
@@ -90,8 +89,8 @@ class Calibration:
 @functools.cache
 def shipped() -> Calibration:
     """The calibration that comes with the package: the cheque reader, on MNIST."""
-    file = resources.files(__name__.rpartition(".")[0]) / "calibration" / _SHIPPED
-    return _parse(file.read_bytes(), _SHIPPED)
+    shipped = packaged(__name__.rpartition(".")[0], f"calibration/{_SHIPPED}")
+    return _parse(shipped.encode(), _SHIPPED)
 
 
 def architecture(module: nn.Module) -> str:

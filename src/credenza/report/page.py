@@ -7,10 +7,10 @@ import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 
 import credenza
 from credenza.catalogue import VERSION
+from credenza.files import packaged
 from credenza.findings import Report
 from credenza.report.blocks import Findings, safe
 from credenza.report.interface import Block
@@ -86,7 +86,7 @@ def _contents(sections: tuple[Section, ...]) -> str:
 
 @functools.cache
 def _style() -> str:
-    return (resources.files(__package__) / "style.css").read_text("utf-8")
+    return packaged("credenza.report", "style.css")
 
 
 def _digest(style: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from importlib import resources
 from json import dumps
 from typing import Any
 
@@ -13,6 +12,7 @@ import msgspec
 
 import credenza
 from credenza.catalogue import VERSION, rule
+from credenza.files import packaged
 from credenza.findings import Finding, Picture, Report
 from credenza.report.pixels import data_uri
 
@@ -41,7 +41,7 @@ def json(reports: Sequence[Report], *, pictures: bool = True) -> bytes:
 
 def schema() -> bytes:
     """The JSON Schema (draft 2020-12) of what `json` writes."""
-    return (resources.files(__package__) / "report.schema.json").read_bytes()
+    return packaged("credenza.report", "report.schema.json").encode()
 
 
 def every_finding(report: Report) -> Iterator[Finding]:

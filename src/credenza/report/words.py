@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from credenza.findings import Finding, Report, Unread, Where
+from credenza.findings import Finding, Report, Where
 
 NOTHING: Final = "nothing"
 NOTHING_KNOWN: Final = "nothing that it knows of"
@@ -36,18 +36,6 @@ def in_all(reports: Sequence[Report]) -> str:
     said += "" if worst is None else f", worst: {worst.value}"
     unread = sum(len(r.unread) for r in reports)
     return said + (f"; {unread:,} unread" if unread else "")
-
-
-def unlooked(examination: str, subject: str, why: str) -> Report:
-    """The report of an examination that could not begin."""
-    nothing = Unread(where=Where(file="."), why=why)
-    return Report(
-        examination=examination,
-        subject=subject,
-        covered=(),
-        uncovered=(str(nothing),),
-        unread=(nothing,),
-    )
 
 
 def alike(findings: Iterable[Finding]) -> list[list[Finding]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from credenza.artifact.folder import following
 from credenza.artifact.open_file import OpenFile
 from credenza.artifact.paths import check_path
 from credenza.errors import InputError, MalformedError
@@ -47,14 +48,7 @@ def listed(root: Path) -> Iterator[Listed]:
 
     Raises `InputError` where there is nothing, or a folder holds no file.
     """
-    try:
-        status = root.stat()
-    except FileNotFoundError as e:
-        raise InputError(f"{root}: no such file or folder") from e
-    except OSError as e:
-        raise InputError(f"{root} cannot be read: {e.strerror}") from e
-    except ValueError as e:  # a NUL: such a path cannot even be asked for
-        raise InputError(f"{str(root)!a} cannot be a path: {e}") from e
+    status = following(root)
     if stat.S_ISDIR(status.st_mode):
         found = False
         for entry in _walk(root, root.resolve(), "", 0):

@@ -49,7 +49,8 @@ def scan(
     if not isinstance(subject, Artifact) and not os.fspath(subject):
         raise InputError("scan: an empty path given, which may be any folder")
     root = subject.path if isinstance(subject, Artifact) else Path(subject)
-    scanned = _Scanned()
+    scanned, limits = _Scanned(), limits or Limits()
+    lookers: tuple[Rule | Container, ...] = (*containers, *rules)
     for entry in listed(root):
         match entry:
             case Finding():
@@ -57,7 +58,7 @@ def scan(
             case Unread():
                 scanned.unread.append(entry)
             case Lying():
-                look = _Look(scanned, rules, containers, limits or Limits(), digest=digest)
+                look = _Look(scanned, lookers, limits, digest=digest)
                 scanned.files.append(look.at(entry))
                 if progress is not None:
                     progress(entry.path)
@@ -105,16 +106,14 @@ class _Look:
     def __init__(
         self,
         scanned: _Scanned,
-        rules: Sequence[Rule],
-        containers: Sequence[Container],
+        lookers: Sequence[Rule | Container],
         limits: Limits,
         *,
         digest: bool,
     ) -> None:
         self.digest = digest
         self.scanned = scanned
-        self.rules = rules
-        self.containers = containers
+        self.lookers = lookers
         self.limits = limits
         self.checks: set[str] = set()
         self.over = False
@@ -147,8 +146,7 @@ class _Look:
         """Let each that claims a piece look at it; who they were."""
         piece = piece.at_hand()
         names = []
-        lookers: tuple[Rule | Container, ...] = (*self.containers, *self.rules)
-        for looker in lookers:
+        for looker in self.lookers:
             if looker.claims(piece):
                 names.append(looker.name)
                 self._take_all(_looking(looker, piece, budget), piece, budget)

@@ -6,14 +6,13 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import ClassVar, Final
 
 import msgspec
 
 from credenza.errors import InputError
-from credenza.files import read_whole
+from credenza.files import packaged, read_whole
 from credenza.rates import interval
 from credenza.scan.weights.scores import Oddity
 
@@ -131,8 +130,8 @@ class Calibration:
 @functools.cache
 def shipped() -> Calibration:
     """The calibration that comes with the package. docs/results/weights.md has its figures."""
-    file = resources.files(__name__.rpartition(".")[0]) / _SHIPPED
-    return _parse(file.read_bytes(), _SHIPPED)
+    shipped = packaged(__name__.rpartition(".")[0], _SHIPPED)
+    return _parse(shipped.encode(), _SHIPPED)
 
 
 def _oddnesses(calibration: Calibration) -> list[float]:
