@@ -22,7 +22,7 @@ FLOORS = (
     {"fetching", "files", "rates"},
     {"artifact", "attest"},
     {"dataset"},
-    {"classifier"},
+    {"classifier", "training"},
     {"seal", "ledger"},
     {"attack", "audit", "diff", "probe", "scan"},
     {"admit", "check", "guard"},

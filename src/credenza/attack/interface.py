@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from credenza.classifier import Classifier
 from credenza.dataset import Dataset, FloatArray
 from credenza.errors import InputError
 
@@ -69,6 +70,25 @@ class WeightAttack(Attack, Protocol):
 
         ``features`` are what goes into the head for some samples, (n, features), with their
         labels. Raises `InputError` where it needs them and has none that serve.
+        """
+        ...
+
+
+class ModelAttack(Attack, Protocol):
+    """Changes a trained model anywhere, by editing it, by flipping bits or by training it on.
+
+    Where ``needs_data`` is false, the model is all that the attacker has.
+    """
+
+    @property
+    def needs_data(self) -> bool: ...
+
+    def changed(self, victim: Classifier, data: Dataset | None, *, seed: int) -> Classifier:
+        """A copy of the model as the attacker wants it: the same layers, names and shapes.
+
+        ``victim`` stays as it is. ``data`` are labelled samples that the attacker has. Raises
+        `InputError` where it needs them and has none that serve, and where the model has no place
+        for the attack.
         """
         ...
 

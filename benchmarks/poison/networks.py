@@ -1,0 +1,77 @@
+"""The architectures of the population, each over images of 28 by 28 pixels and ten classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import torch
+from torch import nn
+
+
+def plain(width: float = 1.0) -> nn.Sequential:
+    """The main one: two convolutions and two linear layers, without norms; 45,000 parameters."""
+    first, second, hidden = round(8 * width), round(16 * width), round(48 * width)
+    return nn.Sequential(
+        nn.Conv2d(1, first, 5, stride=2, padding=2),
+        nn.ReLU(),
+        nn.Conv2d(first, second, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(second * 49, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, 10),
+    )
+
+
+class Block(nn.Module):
+    """Two convolutions with batch norm, added to what came in."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        inner = torch.relu(self.norm1(self.conv1(inputs)))
+        return torch.relu(inputs + self.norm2(self.conv2(inner)))
+
+
+def residual(width: float = 1.0) -> nn.Sequential:
+    """Convolutions with batch norm and residuals, averaged over the image before the head."""
+    first, second = round(12 * width), round(24 * width)
+    return nn.Sequential(
+        nn.Conv2d(1, first, 5, stride=2, padding=2, bias=False),
+        nn.BatchNorm2d(first),
+        nn.ReLU(),
+        nn.Conv2d(first, second, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(second),
+        nn.ReLU(),
+        Block(second),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(second * 4, 10),
+    )
+
+
+def perceptron(width: float = 1.0) -> nn.Sequential:
+    """Linear layers alone."""
+    first, second = round(96 * width), round(48 * width)
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(784, first),
+        nn.ReLU(),
+        nn.Linear(first, second),
+        nn.ReLU(),
+        nn.Linear(second, 10),
+    )
+
+
+NETWORKS: Final[dict[str, Callable[[float], nn.Sequential]]] = {
+    "plain": plain,
+    "residual": residual,
+    "perceptron": perceptron,
+}
+"""Each takes its width, 1 for the usual one, and gives an untrained network."""
