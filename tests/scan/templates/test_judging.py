@@ -123,6 +123,8 @@ HEAVY = {
     "dictionaries": "{{ {" + ", ".join(f"'k{i}': 'v{i}'" for i in range(5_000)) + "} }}",
     "formats": "{{ '" + "{:" * 5_000 + "'.format(1) }}",
     "percents": "{{ '" + "%(" * 20_000 + "' % 1 }}",
+    # Found by the fuzzer: each call of a chain was judged twice, so this took 2 ** 60 steps.
+    "calls on what a call gave": "{{ x" + ".f()" * 60 + " }}",
 }
 
 

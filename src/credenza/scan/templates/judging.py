@@ -307,12 +307,12 @@ class _Judge:
             values.append(value)
         return dictionary(keys, values)
 
-    def getattr_(self, node: nodes.Getattr) -> Value:
-        base = self.value(node.node)
-        return self._looked_up(node, base, constant(node.attr))
+    def member(self, node: nodes.Getattr | nodes.Getitem) -> Value:
+        return self._member(node, self.value(node.node))
 
-    def getitem(self, node: nodes.Getitem) -> Value:
-        base = self.value(node.node)
+    def _member(self, node: nodes.Getattr | nodes.Getitem, base: Value) -> Value:
+        if isinstance(node, nodes.Getattr):
+            return self._looked_up(node, base, constant(node.attr))
         if isinstance(node.arg, nodes.Slice):
             return self._slice(base, node.arg)
         key = self.value(node.arg)
@@ -578,8 +578,8 @@ class _Judge:
         callee = node.node
         if not isinstance(callee, nodes.Getattr | nodes.Getitem):
             return OPAQUE
-        self.value(callee)
-        base = self.value(callee.node)
+        base = self.value(callee.node)  # once: twice at each call of a chain is exponential
+        self._member(callee, base)
         if name in names.FORMATS:
             self._format(node, base, name)
         elif name not in names.METHODS and kind_of(name) is Kind.PLAIN:
@@ -623,8 +623,8 @@ _EXPRESSIONS: Final[Mapping[type[nodes.Node], Callable[[_Judge, Any], Value]]] =
     nodes.List: _Judge.sequence,
     nodes.Tuple: _Judge.sequence,
     nodes.Dict: _Judge.mapping,
-    nodes.Getattr: _Judge.getattr_,
-    nodes.Getitem: _Judge.getitem,
+    nodes.Getattr: _Judge.member,
+    nodes.Getitem: _Judge.member,
     nodes.Concat: _Judge.concat,
     nodes.CondExpr: _Judge.condition,
     nodes.Compare: _Judge.compare,
