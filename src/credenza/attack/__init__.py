@@ -4,24 +4,53 @@
 what either came to. What a user types: docs/attack.md. Needs the extra ``torch``.
 """
 
-from credenza.attack.data import FlipLabels, Poisoned, StampMark, poison
-from credenza.attack.interface import Attack, DataAttack, Head, WeightAttack
+from credenza.attack.data import Poisoned, poison
+from credenza.attack.interface import (
+    Attack,
+    CoveredAttack,
+    DataAttack,
+    Head,
+    ModelAttack,
+    WeightAttack,
+)
+from credenza.attack.labels import FlipLabels, SliceFlip
 from credenza.attack.marks import Mark
 from credenza.attack.measure import Success, success
+from credenza.attack.triggers import (
+    AdaptiveBlend,
+    Blend,
+    LabelConsistent,
+    Sinusoid,
+    SourceMark,
+    StampMark,
+    Warp,
+)
+from credenza.attack.tuning import MarginBackdoor, PoisonedFineTune
 from credenza.attack.weights import Edited, RankOneEdit, RowEdit, edit
 
 __all__ = [
+    "AdaptiveBlend",
     "Attack",
+    "Blend",
+    "CoveredAttack",
     "DataAttack",
     "Edited",
     "FlipLabels",
     "Head",
+    "LabelConsistent",
+    "MarginBackdoor",
     "Mark",
+    "ModelAttack",
     "Poisoned",
+    "PoisonedFineTune",
     "RankOneEdit",
     "RowEdit",
+    "Sinusoid",
+    "SliceFlip",
+    "SourceMark",
     "StampMark",
     "Success",
+    "Warp",
     "WeightAttack",
     "edit",
     "poison",

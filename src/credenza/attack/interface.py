@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from credenza.classifier import Classifier
-from credenza.dataset import Dataset, FloatArray
+from credenza.dataset import Dataset
 from credenza.errors import InputError
 
 Values = NDArray[np.float64]
@@ -32,19 +32,40 @@ class Attack(Protocol):
 class DataAttack(Attack, Protocol):
     """Alters some of the samples that a model is to be trained on.
 
-    ``share``, above 0 to 1, counts among those that it may alter. Each altered sample is
-    labelled ``target``.
+    ``share``, above 0 to 1, counts among those that it may alter.
     """
 
     @property
     def share(self) -> float: ...
 
-    def may_alter(self, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which samples it may alter, as a mask over ``labels`` (n,)."""
+    def may_alter(self, data: Dataset) -> NDArray[np.bool_]:
+        """Which samples it may alter, as a mask over ``data`` (n,)."""
         ...
 
-    def altered(self, inputs: FloatArray) -> FloatArray:
-        """The inputs as the attacker hands them in; the given ones stay as they are."""
+    def altered(self, samples: Dataset, *, rng: np.random.Generator) -> Dataset:
+        """The samples as the attacker hands them in; the given ones stay as they are.
+
+        What is drawn for each sample anew is drawn from ``rng``.
+        """
+        ...
+
+
+@runtime_checkable
+class CoveredAttack(DataAttack, Protocol):
+    """Alters others as well, which keep their right labels, and hide what it did.
+
+    ``cover``, 0 to 1, counts among those that it may cover with.
+    """
+
+    @property
+    def cover(self) -> float: ...
+
+    def may_cover(self, data: Dataset) -> NDArray[np.bool_]:
+        """Which samples may be covers, as a mask over ``data`` (n,)."""
+        ...
+
+    def covered(self, samples: Dataset, *, rng: np.random.Generator) -> Dataset:
+        """The covers as the attacker hands them in, with the labels that they had."""
         ...
 
 
@@ -105,6 +126,18 @@ def check_pair(source: int, target: int) -> None:
     check_class("target", target)
     if source == target:
         raise InputError(f"source and target: two classes expected, {source} given twice")
+
+
+def check_share(what: str, share: float, *, zero: bool = False) -> None:
+    """Raises `InputError` unless ``share`` lies above 0, or at it if ``zero``, and up to 1."""
+    if not (0 < share <= 1 or (zero and share == 0)):
+        least = "from 0" if zero else "above 0"
+        raise InputError(f"{what}: {least} and at most 1 expected, {share} given")
+
+
+def relabelled(inputs: NDArray[np.float32], target: int) -> Dataset:
+    """Those inputs, all labelled ``target``."""
+    return Dataset(inputs, np.full(len(inputs), target, np.int64))
 
 
 def of_class(data: Dataset, source: int) -> Dataset:
