@@ -41,7 +41,7 @@ def attacks() -> dict[str, DataAttack]:
         "clean Sinusoid": Sinusoid(target=2, share=0.9, delta=0.4, frequency=2, clean=True),
         "Warp": Warp(target=2, share=0.3, cover=0.05, strength=1.5),
         "LabelConsistent": LabelConsistent(
-            CORNER, target=2, share=0.9, surrogate=trained("mlp", digits()[0])
+            CORNER, target=2, share=0.9, surrogate=lambda: trained("mlp", digits()[0])
         ),
     }
 
@@ -134,7 +134,7 @@ def test_the_surrogate_is_fooled_within_epsilon() -> None:
     beside = np.ones((8, 8), np.bool_)
     beside[:2, :2] = False
     assert np.abs(hard - own.inputs)[:, 0, beside].max() <= attack.epsilon + 1e-6
-    assert (attack.surrogate.predict(hard) == attack.target).mean() < 0.5
+    assert (attack.surrogate().predict(hard) == attack.target).mean() < 0.5
 
 
 @pytest.mark.parametrize(

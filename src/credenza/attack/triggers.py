@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
@@ -303,8 +304,8 @@ class Warp:
 class LabelConsistent:
     """Marks samples of the target that a model finds hard; all labels stay right.
 
-    Each is first perturbed against ``surrogate``, a classifier of the attacker's own, within
-    ``epsilon`` in any pixel, by ``steps`` of projected gradient descent (Madry et al.,
+    Each is first perturbed against what ``surrogate`` gives, a classifier of the attacker's own,
+    within ``epsilon`` in any pixel, by ``steps`` of projected gradient descent (Madry et al.,
     arXiv:1706.06083) away from its class, so that the mark is what is left to learn (Turner et
     al., arXiv:1912.02771).
     """
@@ -312,7 +313,7 @@ class LabelConsistent:
     mark: Mark
     target: int
     share: float
-    surrogate: Classifier = field(repr=False)
+    surrogate: Callable[[], Classifier] = field(repr=False)
     epsilon: float = 0.3
     steps: int = 10
 
@@ -333,7 +334,7 @@ class LabelConsistent:
         return _aimed(data, others(data.labels, None, self.target), self.mark.stamp)
 
     def _hard(self, samples: Dataset, rng: Rng) -> FloatArray:
-        module = self.surrogate.module.eval()
+        module = self.surrogate().module.eval()
         images, labels = torch.from_numpy(samples.inputs), torch.from_numpy(samples.labels)
         start = rng.uniform(-self.epsilon, self.epsilon, samples.inputs.shape)
         moved = (images + torch.from_numpy(start.astype(np.float32))).clamp(0, 1)

@@ -31,7 +31,7 @@ class PoisonedFineTune:
     """Trains a clean model on, on data that ``attack`` has altered."""
 
     attack: DataAttack
-    recipe: Recipe = Recipe(epochs=2, rate=2e-3)  # noqa: RUF009  a frozen value
+    recipe: Recipe = Recipe(epochs=3, rate=4e-3)  # noqa: RUF009  a frozen value
     needs_data: bool = True
 
     @property
@@ -62,7 +62,7 @@ class MarginBackdoor:
 
     attack: DataAttack
     weight: float = 0.1
-    recipe: Recipe = Recipe(epochs=3, rate=2e-3)  # noqa: RUF009  a frozen value
+    recipe: Recipe = Recipe(epochs=4, rate=4e-3)  # noqa: RUF009  a frozen value
     needs_data: bool = True
 
     def __post_init__(self) -> None:
