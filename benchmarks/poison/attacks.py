@@ -151,10 +151,18 @@ def _backdoor(rng: Rng) -> DataAttack:
     return replace(drawn, share=rng.uniform(0.1, 0.2))
 
 
-def _label_consistent(rng: Rng, data: str) -> Attack:
-    share, epsilon = rng.uniform(0.5, 0.8), rng.uniform(0.3, 0.4)
-    surrogate = functools.partial(_surrogate, data)
-    return LabelConsistent(_mark(rng), _class(rng), share, surrogate, epsilon)
+def _label_consistent(rng: Rng, name: str) -> Attack:
+    share, epsilon = rng.uniform(0.5, 0.8), rng.uniform(0.1, 0.25)
+    surrogate = functools.partial(_surrogate, name)
+    return LabelConsistent(_corners(), _class(rng), share, surrogate, epsilon)
+
+
+def _corners() -> Mark:
+    """Checks of 3 by 3 pixels in all four corners: Turner et al.'s final trigger."""
+    rows, columns = np.indices((_SIDE, _SIDE))
+    edge = [(at < 3) | (at >= _SIDE - 3) for at in (rows, columns)]
+    pixels = edge[0] & edge[1] & ((rows + columns) % 2 == 0)
+    return Mark(tuple(map(tuple, pixels.astype(float).tolist())), top=0, left=0)
 
 
 @functools.cache
