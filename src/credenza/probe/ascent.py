@@ -57,7 +57,8 @@ def gradient(values: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
 def directions(gradients: torch.Tensor) -> torch.Tensor:
     """Each of (n, …) scaled to length 1; what is zero stays so."""
     lengths = gradients.flatten(1).norm(dim=1).clamp_min(1e-12)
-    return gradients / lengths.view(-1, *[1] * (gradients.ndim - 1))
+    scaled: torch.Tensor = gradients / lengths.view(-1, *[1] * (gradients.ndim - 1))
+    return scaled
 
 
 def start(count: int, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:

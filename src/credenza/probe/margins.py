@@ -11,11 +11,16 @@ from typing import Final, final
 import numpy as np
 
 from credenza.dataset import FloatArray
-from credenza.errors import InputError
+from credenza.errors import InputError, MissingExtraError
 from credenza.findings import Figure, Where
-from credenza.probe.ascent import directions, evaluating, gradient, margins, torch
+from credenza.probe.ascent import directions, evaluating, gradient, margins
 from credenza.probe.pictures import strip
 from credenza.probe.subject import Evidence, Measured, Need, Statistic, Subject
+
+try:
+    import torch
+except ImportError as e:
+    raise MissingExtraError("searching inputs by gradient", "torch") from e
 
 _CHUNK: Final = 256
 """Inputs that are searched at once."""

@@ -109,7 +109,7 @@ def _input_of(layer: Layer, earlier: list[_Reached]) -> int | None:
 
 def _steps(layer: Layer, channels: int | None) -> Values:
     """A_ki (out, channels); ``channels`` are those of the layer before, which may be flattened."""
-    strength = np.sqrt((layer.weight**2).sum(axis=2)) * layer.scale[:, None]
+    strength: Values = np.sqrt((layer.weight**2).sum(axis=2)) * layer.scale[:, None]
     if channels is None or channels == strength.shape[1]:
         return strength
     steps: Values = strength.reshape(len(strength), channels, -1).max(axis=2)
