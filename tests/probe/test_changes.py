@@ -113,9 +113,9 @@ def test_of_more_classes_than_fit_some_are_targets() -> None:
 
 
 def _nan() -> nn.Module:
-    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    nn.init.constant_(module[1].weight, float("nan"))
-    return module
+    layer = nn.Linear(64, 10)
+    nn.init.constant_(layer.weight, float("nan"))
+    return nn.Sequential(nn.Flatten(), layer)
 
 
 @pytest.mark.parametrize(

@@ -59,16 +59,16 @@ def test_a_class_whose_row_was_taken_has_too_small_a_margin() -> None:
 
 
 def test_the_margins_are_the_largest_there_are() -> None:
-    """Of a linear model they are known: r_c = max over corners of f_c − max f_k."""
+    """Of a linear model of three values, against a grid of all inputs."""
     rows = [[3.0, -1.0, 0.0], [0.0, 2.0, -1.0], [-1.0, 0.0, 1.0]]
-    corners = np.array([[i >> k & 1 for k in range(3)] for i in range(8)], np.float32)
-    logits = corners @ np.array(rows, np.float32).T
+    grid = np.stack(np.meshgrid(*[np.linspace(0, 1, 41)] * 3), axis=-1).reshape(-1, 3)
+    logits = grid @ np.array(rows).T
     best = sorted(
         ((logits[:, c] - np.delete(logits, c, 1).max(axis=1)).max() for c in range(3)), reverse=True
     )
     seen = by_name(MarginSearch().measure(subject(linear(rows), 3, (3,)), seed=0))
-    assert seen[EXCESS].value == pytest.approx(np.log(best[0] / best[1]), abs=1e-4)
-    assert seen[LACK].value == pytest.approx(np.log(best[1] / best[2]), abs=1e-4)
+    assert seen[EXCESS].value == pytest.approx(np.log(best[0] / best[1]), abs=0.02)
+    assert seen[LACK].value == pytest.approx(np.log(best[1] / best[2]), abs=0.02)
 
 
 def test_a_class_that_no_input_is_read_as_has_a_finite_lack() -> None:
@@ -118,9 +118,9 @@ def test_two_classes_and_an_untrained_model_are_measured() -> None:
 
 
 def _filled(value: float) -> nn.Module:
-    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    nn.init.constant_(module[1].weight, value)
-    return module
+    layer = nn.Linear(64, 10)
+    nn.init.constant_(layer.weight, value)
+    return nn.Sequential(nn.Flatten(), layer)
 
 
 @pytest.mark.parametrize(
