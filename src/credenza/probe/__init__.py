@@ -4,10 +4,12 @@ What a user types: docs/probe.md. Needs the extra ``torch``.
 """
 
 from credenza.probe.canaries import ConfusionCanaries, canaries_needed
-from credenza.probe.interface import Detector, Outcome
-from credenza.probe.inversion import Trigger
+from credenza.probe.interface import Outcome
+from credenza.probe.inversion import Form, Trigger
+from credenza.probe.noise import NeuronNoise
 from credenza.probe.population import Calibration, Twin, architecture, shipped
 from credenza.probe.probing import probe
+from credenza.probe.subject import Detector, Evidence, Measured, Need, Statistic, Subject
 from credenza.probe.triggers import TriggerSearch
 from credenza.verbs import callable_room
 
@@ -15,7 +17,14 @@ __all__ = [
     "Calibration",
     "ConfusionCanaries",
     "Detector",
+    "Evidence",
+    "Form",
+    "Measured",
+    "Need",
+    "NeuronNoise",
     "Outcome",
+    "Statistic",
+    "Subject",
     "Trigger",
     "TriggerSearch",
     "Twin",
