@@ -242,7 +242,9 @@ class _Worst:
 
 
 def _statistic(name: str, worst: _Worst, definition: str) -> Statistic:
-    evidence = Evidence(what=worst.what, where=Where(classes=worst.classes))
+    evidence = Evidence(
+        what=worst.what, rule="probe.misread-class", where=Where(classes=worst.classes)
+    )
     return Statistic(name=name, value=worst.value, definition=definition, evidence=evidence)
 
 

@@ -19,7 +19,7 @@ _RATE: Final = 0.5
 _LARGEST_CHUNK: Final = 1024
 """Samples that one step reads at once, about: more does not fit a core's cache."""
 _FIRST_RADIUS: Final = 0.1
-"""Of the norm of an image that is bright all over: where the search for an additive change starts."""
+"""Of the norm of an image that is bright all over: where an additive change starts."""
 _RADIUS_STEP: Final = 0.15
 """How much the radius rises or falls at a step, at first; a tenth of it at the end."""
 

@@ -154,6 +154,7 @@ def _evidence(trigger: Trigger, classifier: Classifier, trusted: Dataset) -> Evi
     named = () if trigger.source is None else (trigger.source,)
     return Evidence(
         what=f"{size} makes it read {of} as {trigger.target}",
+        rule="probe.small-trigger",
         where=Where(classes=(*named, trigger.target)),
         figures=(
             Figure(
