@@ -89,7 +89,7 @@ class ConfusionCanaries:
             flow = _flow(trusted.labels[rows], read[rows], subject.classes)
             parts.append(self._worst(flow, f" in the slice {name}"))
         return Measured(
-            (
+            statistics=(
                 _statistic("canaries.misread", parts[0], _MISREAD),
                 _statistic(
                     "canaries.slice", max(parts[1:] or parts, key=lambda w: w.value), _SLICE

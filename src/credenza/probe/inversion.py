@@ -19,7 +19,7 @@ _RATE: Final = 0.5
 _LARGEST_CHUNK: Final = 1024
 """Samples that one step reads at once, about: more does not fit a core's cache."""
 _FIRST_RADIUS: Final = 0.1
-"""Of the norm of an image that is bright all over: where an additive change starts."""
+"""Of the norm of an image bright all over: where the search for an additive change starts."""
 _RADIUS_STEP: Final = 0.15
 """How much the radius rises or falls at a step, at first; a tenth of it at the end."""
 
@@ -180,13 +180,15 @@ def _additive(
 
 
 def _norms(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.flatten(1).norm(dim=1)
+    norms: torch.Tensor = torch.linalg.vector_norm(tensor.flatten(1), dim=1)
+    return norms
 
 
 def _scaled(tensor: torch.Tensor, norms: torch.Tensor) -> torch.Tensor:
     """Each row at that norm; a row of nothing stays one."""
     factor = norms / _norms(tensor).clamp_min(1e-12)
-    return tensor * factor.view(-1, *[1] * (tensor.ndim - 1))
+    scaled: torch.Tensor = tensor * factor.view(-1, *[1] * (tensor.ndim - 1))
+    return scaled
 
 
 def _triggers(

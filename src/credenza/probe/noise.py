@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from credenza.dataset import Dataset
+from credenza.dataset import Dataset, IntArray
 from credenza.errors import InputError
 from credenza.findings import Figure, Where
 from credenza.probe.subject import Evidence, Measured, Need, Statistic, Subject
@@ -59,7 +59,9 @@ class NeuronNoise:
         wrong = np.bincount(read[read != labels], minlength=subject.classes)
         target, errors = int(wrong.argmax()), int(wrong.sum())
         if not errors:
-            return Measured((), (f"{self.covers} (no sample was misread under the noise)",))
+            return Measured(
+                statistics=(), uncovered=(f"{self.covers} (no sample was misread under the noise)",)
+            )
         shares = wrong[wrong > 0] / errors
         entropy = float(-(shares * np.log2(shares)).sum())
         evidence = Evidence(
@@ -76,7 +78,7 @@ class NeuronNoise:
         )
         value = -math.log(entropy + 0.01)
         return Measured(
-            (
+            statistics=(
                 Statistic(
                     name="noise.concentration",
                     value=value,
@@ -86,9 +88,7 @@ class NeuronNoise:
             )
         )
 
-    def _disturbed(
-        self, module: nn.Module, data: Dataset
-    ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def _disturbed(self, module: nn.Module, data: Dataset) -> IntArray:
         """As what each sample is read, under the worst noise that was found."""
         inputs, labels = torch.from_numpy(data.inputs), torch.from_numpy(data.labels)
         with _scaled(module) as factors:
@@ -102,7 +102,7 @@ class NeuronNoise:
                             factor += 2 * self.reach / self.steps * gradient.sign()
                             factor.clamp_(1 - self.reach, 1 + self.reach)
             with torch.no_grad():
-                read = module(inputs).argmax(dim=1).numpy()
+                read: IntArray = module(inputs).argmax(dim=1).numpy()
         return read
 
 

@@ -20,6 +20,8 @@ from credenza.probe.subject import Evidence, Measured, Need, Statistic, Subject
 _MOST_ARMS: Final = 500
 """Searches at once, at most: beyond it changes are searched for each target class alone."""
 _SHOWN: Final = 8
+_LEAST: Final = 0.1
+"""The size, a pixel's tenth or its brightness, below which no change is told from none."""
 _PAIR_SUCCESS: Final = 0.75
 """Of the few samples of a first search, how many have to obey."""
 _UNIVERSAL: Final = (
@@ -98,7 +100,7 @@ class TriggerSearch:
             )
             for which, scored in best.items()
         )
-        return Measured(statistics, uncovered)
+        return Measured(statistics=statistics, uncovered=uncovered)
 
     def universal(
         self, classifier: Classifier, trusted: Dataset, classes: int, rng: np.random.Generator
@@ -107,8 +109,8 @@ class TriggerSearch:
         arms = [_arm(trusted, None, t, self.samples, rng) for t in range(classes)]
         found = self._invert(classifier, arms, self.steps, self.success, rng)
         best = min(found, key=lambda t: t.size)
-        usual = float(np.median([t.size for t in found]))
-        return Scored(best, math.log(usual / best.size))
+        usual = float(np.median([_log_size(t) for t in found]))
+        return Scored(best, usual - _log_size(best))
 
     def pairs(
         self, classifier: Classifier, trusted: Dataset, classes: int, rng: np.random.Generator
@@ -118,13 +120,13 @@ class TriggerSearch:
         arms = [_arm(trusted, s, t, self.pair_samples, rng) for s, t in every]
         first = np.full((classes, classes), np.nan)
         for t in self._invert(classifier, arms, self.pair_steps, _PAIR_SUCCESS, rng):
-            first[t.source, t.target] = math.log(t.size)
+            first[t.source, t.target] = _log_size(t)
         source = np.nanmedian(first, axis=1, keepdims=True)
         usual = source + np.nanmedian(first - source, axis=0, keepdims=True)
         finalists = sorted(every, key=lambda p: first[p] - usual[p])[: self.finalists]
         arms = [_arm(trusted, s, t, self.final_samples, rng) for s, t in finalists]
         last = self._invert(classifier, arms, self.steps, self.success, rng)
-        scored = [Scored(t, float(usual[t.source, t.target]) - math.log(t.size)) for t in last]
+        scored = [Scored(t, float(usual[t.source, t.target]) - _log_size(t)) for t in last]
         return max(scored, key=lambda s: s.score)
 
     def _invert(
@@ -137,6 +139,11 @@ class TriggerSearch:
     ) -> list[Trigger]:
         seed = int(rng.integers(2**31))
         return invert(classifier, arms, self.form, steps=steps, success=success, seed=seed)
+
+
+def _log_size(trigger: Trigger) -> float:
+    """Natural logarithm; a change of nothing, where no change is needed, counts as `_LEAST`."""
+    return math.log(max(trigger.size, _LEAST))
 
 
 def _evidence(trigger: Trigger, classifier: Classifier, trusted: Dataset) -> Evidence:
