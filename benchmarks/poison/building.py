@@ -21,14 +21,14 @@ from typing import Final, cast
 import numpy as np
 import safetensors.torch
 import torch
+from torch import nn
+
 from benchmarks.environments import cache
-from benchmarks.poison import data, plan
+from benchmarks.poison import data, plan, variants
 from benchmarks.poison.attacks import ATTACKS, WORKS, Goal
 from benchmarks.poison.networks import NETWORKS
 from benchmarks.poison.parallel import append, each, lines
 from benchmarks.poison.plan import Planned
-from torch import nn
-
 from credenza import artifact
 from credenza.attack import Attack, DataAttack, WeightAttack, edit, poison
 from credenza.attack.interface import ModelAttack
@@ -148,7 +148,7 @@ def _trained(planned: Planned) -> nn.Module:
         torch.manual_seed(planned.seed)
         module = NETWORKS[planned.kind.architecture](planned.width)
     train(module, own, planned.recipe, seed=planned.seed)
-    planned.variant.apply(module, training, seed=planned.seed)
+    variants.apply(planned.variant, module, training, seed=planned.seed)
     return module
 
 
