@@ -128,11 +128,16 @@ def code(attack: Attack | None) -> str:
 
 @functools.cache
 def _code(path: str) -> str:
-    tree = ast.parse(Path(path).read_text("utf-8"))
+    return hashlib.sha256(ast.unparse(bare(Path(path))).encode()).hexdigest()[:12]
+
+
+def bare(path: Path) -> ast.Module:
+    """What a source file does: its syntax tree, without docstrings and comments."""
+    tree = ast.parse(path.read_text("utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
             node.body = [n for n in node.body if not _is_text(n)]
-    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:12]
+    return tree
 
 
 def _is_text(node: ast.stmt) -> bool:
