@@ -14,9 +14,9 @@ from typing import Final
 
 import numpy as np
 import torch
+
 from benchmarks.poison import data
 from benchmarks.poison.networks import NETWORKS
-
 from credenza.attack import (
     AdaptiveBlend,
     Attack,

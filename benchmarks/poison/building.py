@@ -21,14 +21,14 @@ from typing import Final, cast
 import numpy as np
 import safetensors.torch
 import torch
+from torch import nn
+
 from benchmarks.environments import cache
-from benchmarks.poison import data, plan
+from benchmarks.poison import data, plan, variants
 from benchmarks.poison.attacks import ATTACKS, WORKS, Goal
 from benchmarks.poison.networks import NETWORKS
 from benchmarks.poison.parallel import append, each, lines
 from benchmarks.poison.plan import Planned
-from torch import nn
-
 from credenza import artifact
 from credenza.attack import Attack, DataAttack, WeightAttack, edit, poison
 from credenza.attack.interface import ModelAttack
@@ -128,11 +128,16 @@ def code(attack: Attack | None) -> str:
 
 @functools.cache
 def _code(path: str) -> str:
-    tree = ast.parse(Path(path).read_text("utf-8"))
+    return hashlib.sha256(ast.unparse(bare(Path(path))).encode()).hexdigest()[:12]
+
+
+def bare(path: Path) -> ast.Module:
+    """What a source file does: its syntax tree, without docstrings and comments."""
+    tree = ast.parse(path.read_text("utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
             node.body = [n for n in node.body if not _is_text(n)]
-    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:12]
+    return tree
 
 
 def _is_text(node: ast.stmt) -> bool:
@@ -148,7 +153,7 @@ def _trained(planned: Planned) -> nn.Module:
         torch.manual_seed(planned.seed)
         module = NETWORKS[planned.kind.architecture](planned.width)
     train(module, own, planned.recipe, seed=planned.seed)
-    planned.variant.apply(module, training, seed=planned.seed)
+    variants.apply(planned.variant, module, training, seed=planned.seed)
     return module
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+
 from benchmarks.poison.attacks import ATTACKS
 from benchmarks.poison.variants import AsTrained, FineTuned, Half, Int8, Pruned, Variant
-
 from credenza.attack import Attack
 from credenza.training import Recipe
 
@@ -86,6 +86,9 @@ _RECIPES: Final = {
 }
 
 
+_AS_TRAINED: Final = AsTrained()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """A model to be made. Its ``str`` names everything that it depends on.
@@ -100,7 +103,7 @@ class Planned:
     width: float
     samples: int
     recipe: Recipe
-    variant: Variant = AsTrained()
+    variant: Variant = _AS_TRAINED
     family: str = ""
     attack: Attack | None = None
 
@@ -149,7 +152,7 @@ def victim(attacked: Planned) -> Planned:
     half = len(SEEDS[Role.DEVELOPMENT]) // 2  # of development: of the other half of its seeds
     start = SEEDS[Role.DEVELOPMENT].start
     seed = start + (attacked.seed - start + half) % (2 * half)
-    return replace(model(seed, attacked.kind), variant=AsTrained())
+    return replace(model(seed, attacked.kind), variant=_AS_TRAINED)
 
 
 def role_of(seed: int) -> Role:
@@ -178,5 +181,5 @@ def _variant(rng: np.random.Generator) -> Variant:
     tuned = FineTuned(int(rng.integers(1_000, 6_001)), round(rng.uniform(5e-4, 4e-3), 5))
     pruned = Pruned(round(rng.uniform(0.3, 0.6), 3))
     if draw < 0.5:
-        return AsTrained()
+        return _AS_TRAINED
     return (tuned, pruned, Int8(), Half())[int((draw - 0.5) * 8)]

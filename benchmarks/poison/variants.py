@@ -1,28 +1,16 @@
-"""What honest people do to a model after it was trained. Each is a frozen value."""
+"""What honest people do to a model after it was trained: each a frozen value, one function."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
-from benchmarks.poison import data
 from torch import nn
 
+from benchmarks.poison import data
 from credenza.dataset import Dataset
 from credenza.training import Recipe, train
-
-
-class Variant(Protocol):
-    """``name`` is that of its kind, as tables have it."""
-
-    @property
-    def name(self) -> str: ...
-
-    def apply(self, module: nn.Module, training: Dataset, *, seed: int) -> None:
-        """Change a trained module in place. ``training`` is what anyone may train on."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +19,14 @@ class AsTrained:
 
     name: str = "as trained"
 
-    def apply(self, module: nn.Module, training: Dataset, *, seed: int) -> None:
-        pass
-
 
 @dataclass(frozen=True, slots=True)
 class FineTuned:
-    """Trained on with other samples, at a lower rate."""
+    """Trained on with so many other samples, once each, at a lower rate."""
 
     samples: int
     rate: float
     name: str = "fine-tuned"
-
-    def apply(self, module: nn.Module, training: Dataset, *, seed: int) -> None:
-        others = data.drawn(training, self.samples, seed, purpose=3)
-        train(module, others, Recipe(epochs=1, rate=self.rate), seed=seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +36,12 @@ class Pruned:
     share: float
     name: str = "pruned"
 
-    def apply(self, module: nn.Module, training: Dataset, *, seed: int) -> None:
-        for weight in _weights(module):
-            least = torch.quantile(weight.abs().flatten(), self.share)
-            weight[weight.abs() < least] = 0
-
 
 @dataclass(frozen=True, slots=True)
 class Int8:
     """Each weight rounded to 255 even steps, symmetric about zero, and back to float32."""
 
     name: str = "int8"
-
-    def apply(self, module: nn.Module, training: Dataset, *, seed: int) -> None:
-        for weight in _weights(module):
-            step = weight.abs().max() / 127
-            weight.copy_((weight / step).round() * step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +50,29 @@ class Half:
 
     name: str = "fp16"
 
-    def apply(self, module: nn.Module, training: Dataset, *, seed: int) -> None:
-        for value in module.state_dict().values():
-            if value.is_floating_point():
-                value.copy_(value.half().float())
+
+Variant = AsTrained | FineTuned | Pruned | Int8 | Half
+
+
+def apply(variant: Variant, module: nn.Module, training: Dataset, *, seed: int) -> None:
+    """Change a trained module in place. ``training`` is what anyone may train on."""
+    match variant:
+        case AsTrained():
+            pass
+        case FineTuned(samples, rate):
+            others = data.drawn(training, samples, seed, purpose=3)
+            train(module, others, Recipe(epochs=1, rate=rate), seed=seed)
+        case Pruned(share):
+            for weight in _weights(module):
+                weight[weight.abs() < torch.quantile(weight.abs().flatten(), share)] = 0
+        case Int8():
+            for weight in _weights(module):
+                step = weight.abs().max() / 127
+                weight.copy_((weight / step).round() * step)
+        case Half():
+            for value in module.state_dict().values():
+                if value.is_floating_point():
+                    value.copy_(value.half().float())
 
 
 def _weights(module: nn.Module) -> Iterator[torch.Tensor]:
