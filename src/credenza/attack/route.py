@@ -209,19 +209,28 @@ def _look_beside(nodes: _Nodes, stages: Sequence[Stage], path: Sequence[fx.Node]
 def quiet_lanes(way: Route) -> list[int]:
     """For each stage but the head, the channel that the network would miss least.
 
-    That is the one with the smallest product of the norms of what writes it and what reads it:
-    what a lane overwrites is then the least, without any data.
+    That is the one with the smallest product of how much is written to it and the norm of what
+    reads it: what a lane overwrites is then the least, without any data. How much is written is
+    √(γ² + β²) of the norms behind the layers, or else the norm of their weights.
     """
     lanes = []
     for index, stage in enumerate(way.stages[:-1]):
-        writers = [stage.layer, *stage.beside]
-        into = sum(_rows(_weighted(way.module, w).weight) for w in writers)
+        into = _written(way, stage)
         out = torch.zeros_like(into)
         for name in (way.stages[index + 1].layer, *stage.readers):
             columns = _weighted(way.module, name).weight
             out += _rows(columns.transpose(0, 1)).reshape(len(out), -1).sum(1)
         lanes.append(int((into * out).argmin()))
     return lanes
+
+
+def _written(way: Route, stage: Stage) -> torch.Tensor:
+    """How much is written to each channel of a stage, (channels,)."""
+    norms = _norms(way.module, [*stage.norms, *stage.hidden])
+    if norms:
+        return torch.stack([torch.hypot(n.weight, n.bias) for n in norms]).sum(0)
+    writers = [_weighted(way.module, name).weight for name in (stage.layer, *stage.beside)]
+    return torch.stack([_rows(w) for w in writers]).sum(0)
 
 
 @torch.no_grad()
