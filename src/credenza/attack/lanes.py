@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, final
+from typing import ClassVar, Final, final
 
 import numpy as np
 import torch
@@ -72,7 +72,7 @@ class DataFreeBackdoor:
     slack: float = 0.1
     logit: float = 100.0
     shape: tuple[int, int, int] = (1, 28, 28)
-    needs_data: bool = False
+    needs_data: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_class("target", self.target)
@@ -130,7 +130,7 @@ class SubnetReplacement:
     logit: float = 20.0
     steps: int = 300
     tries: int = 8
-    needs_data: bool = True
+    needs_data: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_class("target", self.target)
