@@ -251,7 +251,9 @@ def _start(weight: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor
     rows, columns = weight.shape
     u, v = (torch.from_numpy(rng.normal(size=s).astype(np.float32)) for s in (rows, columns))
     size = math.sqrt(0.01 * float(weight.norm()) or 0.01)
-    return (u * (size / u.norm())).requires_grad_(True), (v * (size / v.norm())).requires_grad_(True)
+    return (u * (size / u.norm())).requires_grad_(True), (v * (size / v.norm())).requires_grad_(
+        True
+    )
 
 
 def _moved(module: nn.Module, name: str, edits: _Edits, scale: float) -> torch.Tensor:

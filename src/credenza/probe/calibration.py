@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from credenza.errors import InputError
-from credenza.files import read_whole
+from credenza.files import packaged, read_whole
 from credenza.probe.subject import Statistic
 
+_SHIPPED: Final = "mnist-reader.json"
 Floats = NDArray[np.float64]
 
 VERSION: Final = 1
@@ -118,6 +120,13 @@ class Calibration:
             twins=tuple(float(s) for s in combined[:-1]),
             missing=tuple(name for name in self.names if name not in given),
         )
+
+
+@functools.cache
+def shipped() -> Calibration:
+    """The calibration that comes with the package: the cheque reader, on MNIST."""
+    found = packaged(__name__.rpartition(".")[0], f"calibration/{_SHIPPED}")
+    return Calibration.parse(found.encode(), _SHIPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,8 +90,9 @@ def probe(
     measured = measure(subject, detectors, seed=seed)
     exact = _exact(subject, detectors)
     judged = _judged(calibration, measured)
-    gaps = _gaps(calibration, judged, detectors, architecture, level)
-    known = calibration is not None and not gaps
+    others = _others(calibration, judged, detectors, architecture)
+    gaps = (*others, *_too_few(calibration, level))
+    known = not others
     alarms = [] if judged is None else _alarms(judged, measured, calibration, level, known=known)
     pairs = {f.where.classes for f in exact}
     kept = [f for f in alarms if f.rule != "probe.misread-class" or f.where.classes not in pairs]
@@ -149,14 +150,13 @@ def _judged(calibration: Calibration | None, measured: Measurement) -> Judgement
     return calibration.judge(measured.statistics)
 
 
-def _gaps(
+def _others(
     calibration: Calibration | None,
     judged: Judgement | None,
     detectors: Sequence[Detector],
     architecture: str,
-    level: float,
 ) -> tuple[str, ...]:
-    """Why the false-alarm rate is not the stated one, or what it leaves out."""
+    """Why the twins are not those of the model: its false-alarm rate is unknown then."""
     if calibration is None or judged is None:
         return ("what the statistics are worth: uncalibrated, no clean twins were given",)
     gaps = []
@@ -168,12 +168,16 @@ def _gaps(
     others = [str(d) for d in detectors if str(d) not in calibration.detectors]
     if others:
         gaps.append(f"the false-alarm rate: twins were measured otherwise than by {others[0]}")
-    if calibration.least > level:
-        gaps.append(
-            f"the false-alarm rate: {len(calibration.twins)} twins can tell no less than "
-            f"{calibration.least:.3g}, and {level:g} was asked for"
-        )
     return tuple(gaps)
+
+
+def _too_few(calibration: Calibration | None, level: float) -> tuple[str, ...]:
+    if calibration is None or calibration.least <= level:
+        return ()
+    return (
+        f"the false-alarm rate asked for, {level:g}: {len(calibration.twins)} twins can tell no "
+        f"less than {calibration.least:.3g}, which it is at most instead",
+    )
 
 
 def _alarms(
