@@ -37,12 +37,13 @@ _FEWEST: Final = 4
 class SharedChange:
     """How much one small change shared by a few inputs moves them to each class.
 
-    Stand-ins take the place of samples: of each class ``samples`` random inputs near 0, moved along gradients of length 1 by ``stride`` at a time until the model reads them as the class
+    Stand-ins take the place of samples: of each class ``samples`` random inputs near 0, moved
+    along gradients of length 1 by ``stride`` at a time until the model reads them as the class
     with a margin of ``sure`` logits, ``steps`` steps at most. Of each pair of classes (s, t) the
     change is made greedily, in ``rounds``: the values that a first-order step to 0 or to 1 gains
     most with, on average over the stand-ins of s, are set so; after all rounds ``share`` of the
-    input's values at most. G_st is the mean margin of t that it gains, in logits, after all rounds
-    or after the first n of them, Gⁿ_st.
+    input's values, about. G_st is the mean margin of t that it gains, in logits, after all rounds,
+    Gⁿ_st after the first n of them.
 
     The work is (steps + 1) · K · samples + (rounds + 1) · pairs · samples passes through the model
     of K classes; pairs times samples are ``most`` at the most: where K is large, each target gets
@@ -50,10 +51,10 @@ class SharedChange:
 
     A model that was trained to obey a trigger, over a few pixels or spread over all of them, is
     moved to its target by a change that has little of it. So log max_t g_t / median_t g_t is high,
-    with g_t = mean_s G_st: the trigger inversion of Neural Cleanse (Wang et al., IEEE S&P 2019), turned around
-    (size is fixed and gain is measured), with nothing but the model itself. A trigger
-    that works on one class alone shows in one pair, if anywhere: log max_st mean_n Eⁿ_st, where
-    Eⁿ is Gⁿ over its median, less the mean of each row and then of each column.
+    with g_t = mean_s G_st: the trigger inversion of Neural Cleanse (Wang et al., IEEE S&P 2019),
+    turned around (size is fixed and gain is measured), with nothing but the model itself. A
+    trigger that works on one class alone shows in one pair, if anywhere: log max_st mean_n Eⁿ_st,
+    where Eⁿ is Gⁿ over its median, less the mean of each row and then of each column.
     """
 
     samples: int = 8
