@@ -75,7 +75,24 @@ def test_the_change_is_no_larger_than_its_share() -> None:
     assert (changed != 0.25).sum(dim=1).tolist() == [1, 1]
     assert changed[0, 0] == 1  # towards class 0
     assert changed[1, 0] == 0  # away from it, which gains more than its own value does
-    assert gains.tolist() == pytest.approx([3.75, 0.25 * 5 + 0.0], abs=0.3)
+    assert gains[-1].tolist() == pytest.approx([3.75, 0.25 * 5 + 0.0], abs=0.3)
+
+
+def test_a_change_that_works_on_one_class_alone_is_named_with_its_source() -> None:
+    """A model of one value a class, and a switch: the last value turns class 1 into class 2."""
+
+    class Switched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(6, 6)
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            on = 20 * inputs[:, 1] * inputs[:, 6]
+            return 10 * inputs[:, :6] + on[:, None] * torch.eye(6)[2] + 0 * self.head(inputs[:, :6])
+
+    search = SharedChange(share=1 / 7, rounds=1, stride=0.1)
+    seen = search.measure(subject(Switched(), 6, (7,)), seed=0).statistics[1]
+    assert seen.evidence.where.classes == (1, 2)
 
 
 def test_the_same_seed_gives_the_same() -> None:
@@ -101,8 +118,11 @@ def test_the_work_is_bounded_and_what_was_left_is_said(classes: int, left: int) 
     seen = search.measure(subject(module, classes, (4,)), seed=0)
     assert np.isfinite(seen.statistics[0].value)
     every = classes * (classes - 1)
-    expected = (f"shared changes: {left} of {every} pairs of classes",) if left else ()
-    assert seen.uncovered == expected
+    whole = classes == 11
+    assert [s.name for s in seen.statistics][1:] == ["excess of one pair"] * whole
+    assert (not seen.uncovered) == whole
+    if not whole:
+        assert f"{left} of {every} pairs" in seen.uncovered[0]
 
 
 def test_of_more_classes_than_fit_some_are_targets() -> None:

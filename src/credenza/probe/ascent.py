@@ -61,17 +61,6 @@ def directions(gradients: torch.Tensor) -> torch.Tensor:
     return scaled
 
 
-def start(count: int, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
-    """Random inputs (count, *shape) in 0 to 0.5; images are smooth, a quarter as fine."""
-    if len(shape) != 3:
-        return torch.rand(count, *shape, generator=generator) / 2
-    channels, height, width = shape
-    coarse = torch.rand(
-        count, channels, max(1, height // 4), max(1, width // 4), generator=generator
-    )
-    return nn.functional.interpolate(coarse, size=(height, width), mode="bilinear") / 2
-
-
 def _check(module: nn.Module, subject: Subject) -> None:
     generator = torch.Generator().manual_seed(0)
     inputs = torch.rand(4, *subject.shape, generator=generator).requires_grad_()
