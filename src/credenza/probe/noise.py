@@ -138,4 +138,5 @@ def _scaled(module: nn.Module) -> Iterator[list[torch.Tensor]]:
 
 def _inner(module: nn.Module) -> list[nn.Module]:
     """The linear and convolutional layers but the last."""
-    return [m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv2d)][:-1]
+    layers: list[nn.Module] = [m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    return layers[:-1]
