@@ -57,12 +57,18 @@ def test_the_same_seed_measures_the_same_and_the_model_is_left_as_it_was(
     assert torch.equal(state, torch.random.get_rng_state())
 
 
-@pytest.mark.parametrize("detector", DETECTORS, ids=str)
-def test_a_constant_model_has_finite_statistics(detector: TriggerSearch | NeuronNoise) -> None:
-    statistics = detector.measure(subject(constant(9.0), TRUSTED), seed=0).statistics
-    assert statistics
+@pytest.mark.parametrize("search", SEARCHES, ids=str)
+def test_a_constant_model_stands_out_and_its_class_is_named(search: TriggerSearch) -> None:
+    statistics = search.measure(subject(constant(9.0), TRUSTED), seed=0).statistics
     assert all(np.isfinite(s.value) for s in statistics)
-    assert {s.evidence.where.classes[-1] for s in statistics} == {3}
+    assert statistics[0].value > 1
+    assert statistics[0].evidence.where.classes == (3,)
+
+
+def test_a_model_of_one_layer_is_said_not_to_be_disturbed() -> None:
+    measured = NeuronNoise().measure(subject(constant(9.0), TRUSTED), seed=0)
+    assert not measured.statistics
+    assert "one layer alone" in measured.uncovered[0]
 
 
 def test_vectors_are_searched_too_and_have_no_pictures() -> None:

@@ -53,6 +53,10 @@ class NeuronNoise:
         classifier, trusted = subject.classifier, subject.trusted
         if classifier is None or trusted is None:
             raise InputError("neuron noise: a torch module and trusted samples expected")
+        if not _inner(classifier.module):
+            return Measured(
+                statistics=(), uncovered=(f"{self.covers} (the model has one layer alone)",)
+            )
         rows = np.random.default_rng(seed).permutation(len(trusted))[: self.samples]
         read = self._disturbed(classifier.module, trusted.take(rows))
         labels = trusted.labels[rows]
@@ -109,7 +113,7 @@ class NeuronNoise:
 @contextlib.contextmanager
 def _scaled(module: nn.Module) -> Iterator[list[torch.Tensor]]:
     """A factor for each output of each inner layer, filled as the module is first run."""
-    layers = [m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv2d)][:-1]
+    layers = _inner(module)
     factors: dict[nn.Module, torch.Tensor] = {}
     listed: list[torch.Tensor] = []
 
@@ -130,3 +134,9 @@ def _scaled(module: nn.Module) -> Iterator[list[torch.Tensor]]:
         for handle in handles:
             handle.remove()
         module.train(training)
+
+
+def _inner(module: nn.Module) -> list[nn.Module]:
+    """The linear and convolutional layers but the last."""
+    layers: list[nn.Module] = [m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    return layers[:-1]
