@@ -82,11 +82,11 @@ def model(
     from credenza.probe import Calibration, probe
 
     samples = None if data is None else Dataset.read(data)
-    subject, detectors, architecture = _handed_in(model, module, trust, samples, _shape(shape))
+    subject, detectors = _handed_in(model, module, trust, samples, _shape(shape))
     twins: Calibration | None = None
     if calibration is not None:
         twins = Calibration.read(calibration)
-    elif architecture:
+    elif module:
         from credenza.probe import shipped
 
         twins = shipped()
@@ -95,7 +95,6 @@ def model(
         detectors,
         seed=seed,
         calibration=twins,
-        architecture=architecture,
         level=level,
     )
     conclude([report], as_json=as_json, html=html)
@@ -176,18 +175,18 @@ def _handed_in(
     trust: Path | None,
     samples: Any,
     shape: tuple[int, ...] | None,
-) -> tuple[Subject, tuple[Detector, ...], str]:
-    """The subject, the detectors for it, and its architecture; of weights alone "" ."""
+) -> tuple[Subject, tuple[Detector, ...]]:
+    """The subject, and the detectors for it."""
     if not module:
-        return (*_weights_alone(model, samples), "")
+        return _weights_alone(model, samples)
     from credenza.classifier import Classifier
-    from credenza.probe import DETECTORS, WITHOUT_DATA, Subject, architecture
+    from credenza.probe import DETECTORS, WITHOUT_DATA, Subject
 
     network = built(module)
     _fill(network, model, trust, module)
     subject = Subject.of(Classifier(network.eval()), samples, shape=shape)
     detectors = WITHOUT_DATA if samples is None else DETECTORS
-    return subject, detectors, architecture(network)
+    return subject, detectors
 
 
 def _weights_alone(model: Path, samples: Any) -> tuple[Subject, tuple[Detector, ...]]:
