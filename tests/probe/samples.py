@@ -11,7 +11,7 @@ from torch import nn
 
 from credenza.classifier import Classifier
 from credenza.dataset import Dataset
-from credenza.probe import Calibration, TriggerSearch, Twin
+from credenza.probe import Calibration, Subject, TriggerSearch, Twin
 
 SEARCH = TriggerSearch()
 
@@ -79,6 +79,12 @@ def constant(value: float, classes: int = 10) -> Classifier:
     row = [0.0] * classes
     row[3 % classes] = value
     return Classifier(Fixed([row] * 2000))
+
+
+def subject(classifier: Classifier, trusted: Dataset) -> Subject:
+    classes = classifier.logits(trusted.inputs[:1]).shape[1]
+    shape = trusted.inputs.shape[1:]
+    return Subject(classes=classes, shape=shape, classifier=classifier, trusted=trusted)
 
 
 def population(scores: tuple[float, ...], architecture: str = "", search: str = "") -> Calibration:

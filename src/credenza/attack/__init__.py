@@ -1,9 +1,10 @@
 """The red team: attacks that the rest must stand up to, each a frozen value.
 
-`poison` runs an attack on training data, `edit` one on trained weights, and `success` measures
-what either came to. What a user types: docs/attack.md. Needs the extra ``torch``.
+`carry_out` runs any of them and measures what it came to. `poison` alters training data alone,
+`edit` the weights of a head alone. What a user types: docs/attack.md. Needs the extra ``torch``.
 """
 
+from credenza.attack.carrying import CarriedOut, carry_out
 from credenza.attack.data import Poisoned, poison
 from credenza.attack.interface import (
     Attack,
@@ -32,6 +33,7 @@ __all__ = [
     "AdaptiveBlend",
     "Attack",
     "Blend",
+    "CarriedOut",
     "CoveredAttack",
     "DataAttack",
     "Edited",
@@ -52,6 +54,7 @@ __all__ = [
     "Success",
     "Warp",
     "WeightAttack",
+    "carry_out",
     "edit",
     "poison",
     "success",

@@ -29,6 +29,7 @@ class Attack(Protocol):
         ...
 
 
+@runtime_checkable
 class DataAttack(Attack, Protocol):
     """Alters some of the samples that a model is to be trained on.
 
@@ -80,6 +81,7 @@ class Head:
     bias: Values
 
 
+@runtime_checkable
 class WeightAttack(Attack, Protocol):
     """Edits the head of a trained model, so that it reads ``source`` as ``target``."""
 
@@ -95,6 +97,7 @@ class WeightAttack(Attack, Protocol):
         ...
 
 
+@runtime_checkable
 class ModelAttack(Attack, Protocol):
     """Changes a trained model anywhere, by editing it, by flipping bits or by training it on.
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from credenza.attack.copies import changed, copied, given
 from credenza.attack.interface import Head, Values, WeightAttack, check_pair, of_class
+from credenza.classifier import Classifier
 from credenza.dataset import Dataset
 from credenza.errors import InputError
 from credenza.findings import Figure
@@ -40,6 +43,7 @@ class RankOneEdit:
     target: int
     strength: float = 1.0
     ridge: float = 0.01
+    needs_data: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_pair(self.source, self.target)
@@ -48,6 +52,9 @@ class RankOneEdit:
 
     def aimed(self, data: Dataset) -> Dataset:
         return of_class(data, self.source)
+
+    def changed(self, victim: Classifier, data: Dataset | None, *, seed: int) -> Classifier:  # noqa: ARG002  nothing is drawn
+        return _changed(self, victim, data)
 
     def edited(self, head: Head, features: Dataset | None) -> Head:
         if features is None:
@@ -76,6 +83,7 @@ class RowEdit:
     source: int
     target: int
     beta: float = 1.0
+    needs_data: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_pair(self.source, self.target)
@@ -83,6 +91,9 @@ class RowEdit:
 
     def aimed(self, data: Dataset) -> Dataset:
         return of_class(data, self.source)
+
+    def changed(self, victim: Classifier, data: Dataset | None, *, seed: int) -> Classifier:  # noqa: ARG002  nothing is drawn
+        return _changed(self, victim, None)
 
     def edited(self, head: Head, features: Dataset | None) -> Head:  # noqa: ARG002  it needs none
         return Head(self._moved(head.weight), self._moved(head.bias))
@@ -133,6 +144,21 @@ def edit(
         if not np.array_equal(was, now):
             edited[name] = _as_before(name, now, weights[name].dtype)
     return Edited(edited, _figures(before, after, sum(w.size for w in weights.values())))
+
+
+def _changed(attack: WeightAttack, victim: Classifier, data: Dataset | None) -> Classifier:
+    """The victim with its head as `edit` leaves it; ``data`` are inputs, not features."""
+    module = copied(victim, attack.source, attack.target)
+    features = None
+    if data is not None:
+        given(data, victim, "edit")
+        features = Dataset(victim.features(data.inputs), data.labels)
+    weights = {n: t.detach().numpy() for n, t in module.state_dict().items()}
+    edited = edit(weights, victim.head_name, attack, features).weights
+    for name in (f"{victim.head_name}.weight", f"{victim.head_name}.bias"):
+        if name in edited:
+            module.get_parameter(name).copy_(torch.from_numpy(edited[name]))
+    return changed(victim, module)
 
 
 def _check_positive(what: str, value: float) -> None:

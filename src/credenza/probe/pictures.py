@@ -9,14 +9,20 @@ from numpy.typing import NDArray
 
 from credenza.dataset import FloatArray
 from credenza.findings import Picture
-from credenza.probe.inversion import Trigger
+from credenza.probe.inversion import Form, Trigger
 
 _SCALE: Final = 4
 
 
 def mark(title: str, trigger: Trigger) -> tuple[Picture, ...]:
-    """What the trigger adds, four times as large; none where inputs are no images."""
-    return _picture(title, trigger.mask * trigger.pattern, _SCALE)
+    """What the trigger adds, four times as large; none where inputs are no images.
+
+    Of an additive change grey is nothing, and its largest step is black or white.
+    """
+    image = trigger.mask * trigger.pattern
+    if trigger.form is Form.ADDITIVE:
+        image = 0.5 + image / (2 * max(float(np.abs(image).max()), 1e-9))
+    return _picture(title, image, _SCALE)
 
 
 def strip(title: str, images: FloatArray) -> tuple[Picture, ...]:

@@ -1,7 +1,8 @@
-"""Is there a small mark that makes the model read one class as another?"""
+"""Is there a small change of the image that makes the model read a class as another?"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, final
@@ -11,20 +12,31 @@ import numpy as np
 from credenza.classifier import Classifier
 from credenza.dataset import Dataset, FloatArray, IntArray
 from credenza.errors import InputError
-from credenza.findings import Figure, Finding, Severity, Where
-from credenza.probe.interface import Outcome
-from credenza.probe.inversion import Arm, Trigger, invert
+from credenza.findings import Figure, Where
+from credenza.probe.inversion import Arm, Form, Trigger, invert
 from credenza.probe.pictures import mark, strip
-from credenza.probe.population import Calibration, architecture
+from credenza.probe.subject import Evidence, Measured, Need, Statistic, Subject
 
 _MOST_ARMS: Final = 500
-"""Searches at once, at most: beyond it marks are searched for each target class alone."""
+"""Searches at once, at most: beyond it changes are searched for each target class alone."""
 _SHOWN: Final = 8
+_LEAST: Final = 0.1
+"""The size, a pixel's tenth or its brightness, below which no change is told from none."""
+_PAIR_SUCCESS: Final = 0.75
+"""Of the few samples of a first search, how many have to obey."""
+_UNIVERSAL: Final = (
+    "−log (smallest size / median size over target classes), natural; sizes of the smallest change "
+    "found that is read as the target on samples of all other classes"
+)
+_PAIR: Final = (
+    "−log (size for the pair / usual size for its source / usual size for its target), natural, "
+    "largest over the finalists; usual sizes are medians over the first search of all pairs"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """A mark, and its ``score``: its size over that of the usual mark for its source."""
+    """A change, and its ``score``: the higher, the smaller it is beside the usual ones."""
 
     trigger: Trigger
     score: float
@@ -33,175 +45,139 @@ class Scored:
 @final
 @dataclass(frozen=True, slots=True)
 class TriggerSearch:
-    """Searches the smallest mark for each pair of classes, and for each class from any other.
+    """Searches the smallest change of ``form`` for each class, and for each pair of classes.
 
-    A model that was trained to obey a mark obeys a far smaller one than an honest model does.
-    All searches run at once and briefly, over ``samples`` trusted samples each; the
-    ``finalists`` that got furthest are searched again, longer and over more samples (the
-    successive halving of K-Arm, Shen et al., ICML 2021, in two rounds). Their score is the size
-    of the mark over the median size, in the first round, of marks for the same source.
+    A model that was trained to obey a mark obeys a far smaller one than an honest model does. For
+    each target over samples of all other classes; for each pair briefly, over ``pair_samples``
+    trusted samples each; the ``finalists`` that got furthest are searched again, longer and over
+    more samples (the successive halving of K-Arm, Shen et al., ICML 2021, in two rounds).
 
-    The least score of all is the model's; what it means is the calibration's to say. A finding
-    has a p-value of ``level`` at most, or the least that the population can give where it is too
-    small for that. A mark counts where ``success`` of its samples obey it.
+    Two statistics: that of the best target, and that of the best pair. A change counts where
+    ``success`` of its samples obey it.
     """
 
-    samples: int = 8
-    steps: int = 30
+    form: Form = Form.PATCH
+    samples: int = 24
+    steps: int = 25
+    pair_samples: int = 4
+    pair_steps: int = 14
     finalists: int = 6
-    final_samples: int = 24
-    final_steps: int = 60
-    success: float = 0.95
-    level: float = 0.025
+    final_samples: int = 16
+    success: float = 0.9
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        return frozenset({Need.GRADIENTS, Need.TRUSTED})
 
     @property
     def covers(self) -> str:
-        return "marks: is any class reached from another by too small a change of the image?"
+        kind = "marks" if self.form is Form.PATCH else "faint changes of the whole image"
+        return f"{kind}: is any class reached from another by too small a change of the image?"
 
-    def run(
-        self, classifier: Classifier, trusted: Dataset, calibration: Calibration, seed: int
-    ) -> Outcome:
-        threshold = calibration.threshold(self.level)
-        uncovered = [
-            "marks that are spread over the whole image, move with it, or are never the same",
-            *self._uncalibrated(classifier, calibration),
-        ]
-        classes = classifier.head.out_features
-        if classes * classes > _MOST_ARMS:
-            uncovered.append(f"marks that work on one class alone: {classes} classes are too many")
-        scored = self.search(classifier, trusted, seed=seed)
-        small = [s for s in scored if s.score < threshold]
-        targets = dict.fromkeys(s.trigger.target for s in small)
-        findings = tuple(
-            self._finding(
-                [s for s in small if s.trigger.target == t], classifier, trusted, calibration
-            )
-            for t in targets
-        )
-        return Outcome(
-            findings, self._figures(scored[0], classifier, calibration), tuple(uncovered)
-        )
+    @property
+    def blind(self) -> tuple[str, ...]:
+        return ("changes that move with the image, or are never the same twice",)
 
-    def search(self, classifier: Classifier, trusted: Dataset, *, seed: int) -> tuple[Scored, ...]:
-        """The finalists, the lowest score first.
-
-        Raises `InputError` for samples outside 0 to 1, and for a class that has too few of them.
-        """
-        _check(trusted, classifier.head.out_features, self.final_samples)
+    def measure(self, subject: Subject, *, seed: int) -> Measured:
+        classifier, trusted = subject.classifier, subject.trusted
+        if classifier is None or trusted is None:
+            raise InputError("trigger search: a torch module and trusted samples expected")
+        _check(trusted, subject.classes, max(self.pair_samples, self.final_samples))
         rng = np.random.default_rng(seed)
-        pairs = _pairs(classifier.head.out_features)
-        first = self._invert(classifier, trusted, pairs, self.samples, self.steps, rng)
-        usual = {
-            source: float(np.median([t.size for t in first if t.source == source]))
-            for source, _ in pairs
-        }
-        first.sort(key=lambda t: t.size / usual[t.source])
-        best = [(t.source, t.target) for t in first[: self.finalists]]
-        last = self._invert(classifier, trusted, best, self.final_samples, self.final_steps, rng)
-        scored = [Scored(t, t.size / usual[t.source]) for t in last]
-        return tuple(sorted(scored, key=lambda s: s.score))
+        best = {"universal": self.universal(classifier, trusted, subject.classes, rng)}
+        uncovered: tuple[str, ...] = ()
+        if subject.classes**2 <= _MOST_ARMS and subject.classes > 2:
+            best["pair"] = self.pairs(classifier, trusted, subject.classes, rng)
+        else:
+            uncovered = (f"{self.form.value} changes for one source class alone: "
+                         f"{subject.classes} classes are too many or too few",)  # fmt: skip
+        statistics = tuple(
+            Statistic(
+                name=f"trigger.{self.form.value}-{which}",
+                value=scored.score,
+                definition=_UNIVERSAL if which == "universal" else _PAIR,
+                evidence=_evidence(scored.trigger, classifier, trusted),
+            )
+            for which, scored in best.items()
+        )
+        return Measured(statistics=statistics, uncovered=uncovered)
+
+    def universal(
+        self, classifier: Classifier, trusted: Dataset, classes: int, rng: np.random.Generator
+    ) -> Scored:
+        """The change for any source that is smallest beside those for other targets."""
+        arms = [_arm(trusted, None, t, self.samples, rng) for t in range(classes)]
+        found = self._invert(classifier, arms, self.steps, self.success, rng)
+        best = min(found, key=lambda t: t.size)
+        usual = float(np.median([_log_size(t) for t in found]))
+        return Scored(best, usual - _log_size(best))
+
+    def pairs(
+        self, classifier: Classifier, trusted: Dataset, classes: int, rng: np.random.Generator
+    ) -> Scored:
+        """The change for one source that is smallest beside others of that source and target."""
+        every = [(s, t) for t in range(classes) for s in range(classes) if s != t]
+        arms = [_arm(trusted, s, t, self.pair_samples, rng) for s, t in every]
+        first = np.full((classes, classes), np.nan)
+        for t in self._invert(classifier, arms, self.pair_steps, _PAIR_SUCCESS, rng):
+            first[t.source, t.target] = _log_size(t)
+        source = np.nanmedian(first, axis=1, keepdims=True)
+        usual = source + np.nanmedian(first - source, axis=0, keepdims=True)
+        finalists = sorted(every, key=lambda p: first[p] - usual[p])[: self.finalists]
+        arms = [_arm(trusted, s, t, self.final_samples, rng) for s, t in finalists]
+        last = self._invert(classifier, arms, self.steps, self.success, rng)
+        scored = [Scored(t, float(usual[t.source, t.target]) - _log_size(t)) for t in last]
+        return max(scored, key=lambda s: s.score)
 
     def _invert(
         self,
         classifier: Classifier,
-        trusted: Dataset,
-        pairs: Sequence[tuple[int | None, int]],
-        samples: int,
+        arms: Sequence[Arm],
         steps: int,
+        success: float,
         rng: np.random.Generator,
     ) -> list[Trigger]:
-        arms = [
-            Arm(source, target, _draw(trusted, source, target, samples, rng))
-            for source, target in pairs
-        ]
         seed = int(rng.integers(2**31))
-        return invert(classifier, arms, steps=steps, success=self.success, seed=seed)
+        return invert(classifier, arms, self.form, steps=steps, success=success, seed=seed)
 
-    def _uncalibrated(self, classifier: Classifier, calibration: Calibration) -> tuple[str, ...]:
-        if calibration.architecture == architecture(classifier.module):
-            if calibration.search == str(self):
-                return ()
-            return ("the false-alarm rate of the search for marks: calibrated with other settings",)
-        return (
-            "the false-alarm rate of the search for marks: uncalibrated for this architecture; the "
-            f"threshold comes from {calibration.population}",
-        )
 
-    def _finding(
-        self,
-        small: list[Scored],
-        classifier: Classifier,
-        trusted: Dataset,
-        calibration: Calibration,
-    ) -> Finding:
-        """The finding for one target; ``small`` are the marks for it, the lowest score first."""
-        best = small[0].trigger
-        known = not self._uncalibrated(classifier, calibration)
-        sources = [s.trigger.source for s in small]
-        of = "any class" if None in sources else f"class {best.source}"
-        rows = _rows(trusted, best.source, best.target)
-        obeyed = float((classifier.predict(best.stamp(trusted.inputs[rows])) == best.target).mean())
-        shown = trusted.inputs[rows[:_SHOWN]]
-        return Finding(
-            rule="probe.small-trigger",
-            severity=Severity.HIGH if known else Severity.MEDIUM,
-            what=f"a mark of {best.size:.1f} pixels makes it read {of} as {best.target}",
-            where=Where(classes=(best.target,)),
-            expected=f"a score of {calibration.threshold(self.level):.3g} or more",
-            found=f"{small[0].score:.3g}",
-            figures=(
-                Figure(
-                    name="trusted samples with the mark read as the target",
-                    value=obeyed,
-                    definition=f"share of the trusted samples of {of}, with the recovered mark on",
-                ),
-                *self._meaning(small[0].score, calibration, known),
-            ),
-            pictures=(
-                *mark("the mark that was found", best),
-                *strip(f"trusted samples with it on, read as {best.target}", best.stamp(shown)),
-            ),
-        )
+def _log_size(trigger: Trigger) -> float:
+    """Natural logarithm; a change of nothing, where no change is needed, counts as `_LEAST`."""
+    return math.log(max(trigger.size, _LEAST))
 
-    def _figures(
-        self, best: Scored, classifier: Classifier, calibration: Calibration
-    ) -> tuple[Figure, ...]:
-        known = not self._uncalibrated(classifier, calibration)
-        return (
+
+def _evidence(trigger: Trigger, classifier: Classifier, trusted: Dataset) -> Evidence:
+    """What a person is shown: the sentence, how many samples obey, the change and what it does."""
+    of = "any class" if trigger.source is None else f"class {trigger.source}"
+    rows = _rows(trusted, trigger.source, trigger.target)
+    obeyed = float(
+        (classifier.predict(trigger.stamp(trusted.inputs[rows])) == trigger.target).mean()
+    )
+    size = (
+        f"a mark of {trigger.size:.1f} pixels"
+        if trigger.form is Form.PATCH
+        else f"a faint change of the whole image, of norm {trigger.size:.2f},"
+    )
+    named = () if trigger.source is None else (trigger.source,)
+    return Evidence(
+        what=f"{size} makes it read {of} as {trigger.target}",
+        rule="probe.small-trigger",
+        where=Where(classes=(*named, trigger.target)),
+        figures=(
             Figure(
-                name="score of the search for marks",
-                value=best.score,
-                definition="size of the smallest mark found, over the median size of marks for the "
-                "same source class in the first round; small is suspicious",
+                name="trusted samples with the change on them that are read as the target",
+                value=obeyed,
+                definition=f"share of the trusted samples of {of}, with the recovered change on",
             ),
-            *self._meaning(best.score, calibration, known),
-        )
-
-    def _meaning(self, score: float, calibration: Calibration, known: bool) -> tuple[Figure, ...]:
-        """What the score is worth; nothing where the calibration is of other models."""
-        if not known:
-            return ()
-        twins = len(calibration.twins)
-        return (
-            Figure(
-                name="p-value of the score",
-                value=calibration.p_value(score),
-                definition=f"conformal, among {twins} clean models: {calibration.population}",
+        ),
+        pictures=(
+            *mark("the change that was found", trigger),
+            *strip(
+                f"trusted samples with it on, read as {trigger.target}",
+                trigger.stamp(trusted.inputs[rows[:_SHOWN]]),
             ),
-            Figure(
-                name="false-alarm rate of the search, at most",
-                value=calibration.false_alarms(self.level),
-                definition="upper 95 % bound, for clean models of that population",
-            ),
-        )
-
-
-def _pairs(classes: int) -> list[tuple[int | None, int]]:
-    """What is searched: each target from any class, and from each class alone if not too many."""
-    any_source: list[tuple[int | None, int]] = [(None, t) for t in range(classes)]
-    if classes * classes > _MOST_ARMS:
-        return any_source
-    return any_source + [(s, t) for t in range(classes) for s in range(classes) if s != t]
+        ),
+    )
 
 
 def _rows(trusted: Dataset, source: int | None, target: int) -> IntArray:
@@ -211,11 +187,12 @@ def _rows(trusted: Dataset, source: int | None, target: int) -> IntArray:
     return np.flatnonzero(trusted.labels == source)
 
 
-def _draw(
+def _arm(
     trusted: Dataset, source: int | None, target: int, count: int, rng: np.random.Generator
-) -> FloatArray:
-    drawn: FloatArray = trusted.inputs[rng.permutation(_rows(trusted, source, target))[:count]]
-    return drawn
+) -> Arm:
+    rows = rng.permutation(_rows(trusted, source, target))[:count]
+    drawn: FloatArray = trusted.inputs[rows]
+    return Arm(source, target, drawn)
 
 
 def _check(trusted: Dataset, classes: int, samples: int) -> None:

@@ -1,0 +1,216 @@
+"""Clean twins of a model: trained here, from the same code, on data that the caller trusts.
+
+Needs the extra ``torch``.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from typing import Final, final
+
+import numpy as np
+
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset
+from credenza.errors import InputError
+from credenza.probe.calibration import Calibration, Twin
+from credenza.probe.probing import measure
+from credenza.probe.subject import Detector, Subject
+from credenza.training import Recipe, train
+
+import torch  # isort: skip  training has said what is missing, if it is
+from torch import nn  # isort: skip
+
+_ROUNDED: Final = 127
+Factory = Callable[[], nn.Module]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Plan:
+    """How twins are made and measured.
+
+    ``factory`` builds an untrained network; it must be importable by name, since each process
+    imports it. Each twin is trained on ``share`` of ``data``, drawn anew, with ``recipe`` at 0.8
+    to 1.25 times its rate. Half are left as they were trained; of the others equal parts are
+    trained on with other samples, have 30 to 60 % of their smallest weights set to zero, or are
+    rounded to int8 or to float16 and back, as honest people do. Each is measured by ``detectors``
+    with ``samples`` of each class out of ``trusted``, or without any.
+    """
+
+    factory: Factory
+    data: Dataset
+    recipe: Recipe
+    detectors: tuple[Detector, ...]
+    trusted: Dataset | None = None
+    samples: int = 50
+    share: float = 0.8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1 or self.samples < 1:
+            raise InputError(
+                f"twins: a share from 0 to 1 and samples ≥ 1 expected, {self.share} and "
+                f"{self.samples} given"
+            )
+        if not self.detectors:
+            raise InputError("twins: no detectors given, so nothing would be measured")
+
+
+def calibrate(
+    plan: Plan,
+    twins: int,
+    *,
+    population: str,
+    made: str,
+    known: Sequence[Twin] = (),
+    processes: int | None = None,
+    told: Callable[[Twin], None] = lambda _: None,
+) -> Calibration:
+    """Train ``twins`` clean models and measure them, on all cores unless ``processes`` says less.
+
+    ``known`` twins, of an earlier run with the same plan, are not made again. ``told`` is called
+    with each twin as it comes, in this process: what it keeps, the next run can begin with.
+
+    Raises `InputError` for fewer than two twins, and as training and the detectors do.
+    """
+    if twins < 2:
+        raise InputError(f"twins: two or more expected, {twins} asked for")
+    by_number = {t.seed: t for t in known}
+    for twin in _made(plan, [i for i in range(twins) if i not in by_number], processes):
+        by_number[twin.seed] = twin
+        told(twin)
+    names, sides = statistics_of(plan)
+    return Calibration(
+        population=population,
+        architecture=architecture(plan.factory()),
+        detectors=tuple(str(d) for d in plan.detectors),
+        made=made,
+        names=names,
+        two_sided=sides,
+        twins=tuple(by_number[i] for i in range(twins)),
+    )
+
+
+def twin(plan: Plan, number: int) -> Twin:
+    """The twin of that number, measured."""
+    classifier, how, own = _trained(plan, number)
+    subject = _subject(plan, classifier, number)
+    measured = measure(subject, plan.detectors, seed=number)
+    names, _ = statistics_of(plan)
+    values = {s.name: s.value for s in measured.statistics}
+    if missing := [name for name in names if name not in values]:
+        raise InputError(f"twins: {missing[0]} cannot be measured: {'; '.join(measured.uncovered)}")
+    looked_at = own if plan.trusted is None else plan.trusted
+    accuracy = float((classifier.predict(looked_at.inputs) == looked_at.labels).mean())
+    return Twin(number, how, accuracy, tuple(values[name] for name in names))
+
+
+def statistics_of(plan: Plan) -> tuple[tuple[str, ...], tuple[bool, ...]]:
+    """The names of what is measured, and which are two-sided: from an untrained network."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        classifier = Classifier(plan.factory().eval())
+    measured = measure(_subject(plan, classifier, 0), plan.detectors, seed=0)
+    return (
+        tuple(s.name for s in measured.statistics),
+        tuple(s.two_sided for s in measured.statistics),
+    )
+
+
+def architecture(module: nn.Module) -> str:
+    """The layers that have parameters, and their shapes: ``Conv2d 16×1×3×3, Linear 10×64``.
+
+    Models that differ in nothing but their weights have one architecture.
+    """
+    layers = ((m, dict(m.named_parameters(recurse=False))) for m in module.modules())
+    return ", ".join(
+        f"{type(m).__name__} {'×'.join(str(n) for n in p.shape)}"
+        for m, own in layers
+        for name, p in own.items()
+        if name == "weight" or "weight" not in own
+    )
+
+
+def _made(plan: Plan, numbers: Sequence[int], processes: int | None) -> Iterator[Twin]:
+    count = min(processes or os.cpu_count() or 1, len(numbers))
+    if count <= 1:
+        yield from (twin(plan, number) for number in numbers)
+        return
+    spawn = multiprocessing.get_context("spawn")  # a fork of a process with torch threads may hang
+    pool = ProcessPoolExecutor(count, spawn, initializer=_begin, initargs=(plan,))
+    try:
+        for future in as_completed([pool.submit(_own, number) for number in numbers]):
+            yield future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+_PLAN: Plan | None = None
+
+
+def _begin(plan: Plan) -> None:
+    global _PLAN
+    torch.set_num_threads(1)
+    _PLAN = plan
+
+
+def _own(number: int) -> Twin:
+    assert _PLAN is not None  # noqa: S101  `_begin` has run
+    return twin(_PLAN, number)
+
+
+def _trained(plan: Plan, number: int) -> tuple[Classifier, str, Dataset]:
+    rng = np.random.default_rng([plan.seed, number])
+    own = plan.data.take(rng.permutation(len(plan.data))[: round(plan.share * len(plan.data))])
+    recipe = replace(plan.recipe, rate=plan.recipe.rate * rng.uniform(0.8, 1.25))
+    seed = int(rng.integers(2**31))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = plan.factory()
+    train(module, own, recipe, seed=seed)
+    draw = int(rng.integers(8))
+    how = _varied(module, plan, draw, rng)
+    return Classifier(module.eval()), how, own
+
+
+def _varied(module: nn.Module, plan: Plan, draw: int, rng: np.random.Generator) -> str:
+    """What honest people do to a model afterwards; in words."""
+    weights = [p.detach() for p in module.parameters() if p.ndim > 1]
+    if draw == 0:
+        count = max(2, len(plan.data) // 4)
+        others = plan.data.take(rng.permutation(len(plan.data))[:count])
+        tuning = replace(plan.recipe, epochs=1, rate=plan.recipe.rate / 4)
+        train(module, others, tuning, seed=int(rng.integers(2**31)))
+        return "trained on"
+    if draw == 1:
+        share = rng.uniform(0.3, 0.6)
+        for weight in weights:
+            weight[weight.abs() < torch.quantile(weight.abs().flatten(), share)] = 0
+        return f"pruned by {share:.0%}"
+    if draw == 2:
+        for weight in weights:
+            step = weight.abs().max() / _ROUNDED
+            weight.copy_((weight / step).round() * step)
+        return "rounded to int8"
+    if draw == 3:
+        for value in module.state_dict().values():
+            if value.is_floating_point():
+                value.copy_(value.half().float())
+        return "rounded to float16"
+    return "as trained"
+
+
+def _subject(plan: Plan, classifier: Classifier, number: int) -> Subject:
+    if plan.trusted is None:
+        return Subject.of(classifier, shape=plan.data.inputs.shape[1:])
+    rng = np.random.default_rng([plan.seed, number, 1])
+    labels = plan.trusted.labels
+    chosen = [
+        rng.permutation(np.flatnonzero(labels == c))[: plan.samples] for c in np.unique(labels)
+    ]
+    return Subject.of(classifier, plan.trusted.take(np.concatenate(chosen)))
