@@ -113,7 +113,7 @@ def make(planned: Planned) -> tuple[Classifier, Classifier | None]:
 
     Raises `InputError` where the architecture has no place for the attack.
     """
-    if planned.attack is None or hasattr(planned.attack, "may_alter"):
+    if planned.attack is None or not planned.is_changed:
         return Classifier(_trained(planned)), None
     before = make(plan.victim(planned))[0]
     training = data.load(planned.kind.data).training

@@ -108,6 +108,11 @@ class Planned:
     attack: Attack | None = None
 
     @property
+    def is_changed(self) -> bool:
+        """Whether the attack changes a trained model, rather than what one is trained on."""
+        return self.attack is not None and not hasattr(self.attack, "may_alter")
+
+    @property
     def name(self) -> str:
         """What a table calls it: the attack, or what was done to an honest model."""
         return self.family or self.variant.name
@@ -139,8 +144,9 @@ def model(seed: int, kind: Kind, family: str = "") -> Planned:
         ),
     )
     if family:
-        drawn = ATTACKS[family].draw(np.random.default_rng([seed, 2]), kind.data)
-        return replace(planned, family=family, attack=drawn)
+        attack = ATTACKS[family].draw(np.random.default_rng([seed, 2]), kind.data)
+        attacked = replace(planned, family=family, attack=attack)
+        return _like_victim(attacked) if attacked.is_changed else attacked
     return planned if role is Role.VICTIM else replace(planned, variant=_variant(rng))
 
 
@@ -153,6 +159,12 @@ def victim(attacked: Planned) -> Planned:
     start = SEEDS[Role.DEVELOPMENT].start
     seed = start + (attacked.seed - start + half) % (2 * half)
     return replace(model(seed, attacked.kind), variant=_AS_TRAINED)
+
+
+def _like_victim(attacked: Planned) -> Planned:
+    """An attack on weights leaves a model of its victim's width, trained as that was."""
+    of = victim(attacked)
+    return replace(attacked, width=of.width, samples=of.samples, recipe=of.recipe)
 
 
 def role_of(seed: int) -> Role:

@@ -249,8 +249,8 @@ def _kind_lines(judgement: Judgement) -> list[str]:
         "",
         f"## {judgement.kind}",
         "",
-        f"{len(judgement.twins)} twins; {len(judgement.clean)} clean models, of a median accuracy of "
-        f"{middle}. False alarms: {clean}; without data {without}.",
+        f"{len(judgement.twins)} twins; {len(judgement.clean)} clean models, of a median accuracy "
+        f"of {middle}. False alarms: {clean}; without data {without}.",
         "",
         "| clean models | false alarms | without data |",
         "| --- | --- | --- |",
