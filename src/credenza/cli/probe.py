@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from credenza.cli.console import AsJson, Html, Model, Seed, conclude, trusted
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 def probe(
@@ -36,12 +32,13 @@ def probe(
 ) -> None:
     """Say whether a sealed classifier behaves as if it were poisoned."""
     from credenza.classifier import Classifier
+    from credenza.cli.networks import built
     from credenza.dataset import Dataset
     from credenza.errors import InputError
     from credenza.probe import ConfusionCanaries, TriggerSearch, probe
     from credenza.seal import load_torch
 
-    network = _built(module)
+    network = built(module)
     try:
         network.load_state_dict(load_torch(model, trusted([trust])))
     except RuntimeError as e:  # what torch raises where names or shapes do not fit
@@ -49,19 +46,3 @@ def probe(
     tests = (ConfusionCanaries(), TriggerSearch())
     report = probe(Classifier(network.eval()), Dataset.read(data), tests, seed=seed)
     conclude([report], as_json=as_json, html=html)
-
-
-def _built(name: str) -> nn.Module:
-    """The network that the caller's own code builds."""
-    from torch import nn
-
-    from credenza.errors import InputError
-
-    where, _, function = name.partition(":")
-    try:
-        built = getattr(importlib.import_module(where), function)()
-    except (ImportError, AttributeError, ValueError, TypeError) as e:
-        raise InputError(f"--module: package.module:function expected, {name!r}: {e}") from e
-    if not isinstance(built, nn.Module):
-        raise InputError(f"--module: {name} gives no torch module but a {type(built).__name__}")
-    return built
