@@ -87,7 +87,7 @@ def write(plan: Plan) -> Truth:
     opened = artifact.open(plan.model)
     state = State.of(opened)
     before = take(opened).root.hex()
-    attack = named(plan.name, plan.settings, {"surrogate": lambda: victim})
+    attack = named(plan.name, plan.settings, {"surrogate": lambda: _victim(plan, state)})
     victim = _victim(plan, state)
     data, held_out, indices = _apart(plan)
     done, arrays, figures = _done(plan, attack, victim, data, held_out)
