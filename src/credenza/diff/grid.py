@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,23 +65,53 @@ def grid(old: Matrix, new: Matrix) -> Grid | None:
         found = Grid(str(new.dtype.block), 1 << (new.dtype.bits // new.dtype.block - 1))
         return found if _near(old, new, found, 32, found.steps) else None
     unit = 2.0 ** -PRECISION[new.dtype]
+    sampled = _sampled(new)
     for name, width in _groupings(new.columns):
-        steps = _steps(new, name, width, unit)
+        steps = _steps(_groups(sampled, width), unit)
+        if steps and name == "row" and (whole := _tensor_wide(old, new, sampled, unit)):
+            return whole
         if steps and _near(old, new, Grid(name, max(steps)), width, min(steps)):
             return Grid(name, max(steps))
     return None
 
 
+def _tensor_wide(
+    old: Matrix, new: Matrix, sampled: Sequence[NDArray[np.float64]], unit: float
+) -> Grid | None:
+    """The grid that all of the tensor lies on; where it does, so does each row."""
+    top = max(float(np.abs(b.new).max(initial=0.0)) for b in blocks(new, new))
+    values = np.concatenate([*(row[:_LONGEST] for row in sampled), np.array([top])])
+    steps = _steps([values], unit)
+    found = Grid("tensor", max(steps)) if steps else None
+    return found if found and _near(old, new, found, 0, found.steps) else None
+
+
+def _sampled(new: Matrix) -> list[NDArray[np.float64]]:
+    """Some rows, from all over the tensor."""
+    chosen = np.unique(np.linspace(0, new.rows - 1, _SAMPLED).astype(np.intp)).tolist()
+    if not new.sliceable:
+        rows = new.block(0, new.rows)[1]
+        return [rows[r].astype(np.float64) for r in chosen]
+    return [new.block(r, r + 1)[1][0].astype(np.float64) for r in chosen]
+
+
 def _groupings(columns: int) -> Iterator[tuple[str, int]]:
-    yield "tensor", 0
     yield "row", columns
     yield from ((str(g), g) for g in (128, 64, 32) if columns % g == 0 and g < columns)
 
 
-def _steps(new: Matrix, name: str, width: int, unit: float) -> list[int] | None:
-    """How many steps some groups of the tensor have; None where one of them has none."""
+def _groups(
+    sampled: Sequence[NDArray[np.float64]], width: int
+) -> Iterator[NDArray[np.float64]]:
+    for row in sampled:
+        for group in row.reshape(-1, width)[:4]:
+            yield np.concatenate((group[:_LONGEST], group[[np.abs(group).argmax()]]))
+
+
+def _steps(groups: Iterable[NDArray[np.float64]], unit: float) -> list[int] | None:
+    """How many steps each of the groups has; None where one of them has none."""
     found, log_chance = [], 0.0
-    for values in _groups(new, name, width):
+    for values in groups:
         top = float(np.abs(values).max(initial=0.0))
         if not top:
             continue
@@ -91,28 +121,6 @@ def _steps(new: Matrix, name: str, width: int, unit: float) -> list[int] | None:
         found.append(told[0])
         log_chance += told[1]
     return found if found and log_chance < _CERTAIN else None
-
-
-def _groups(new: Matrix, name: str, width: int) -> Iterator[NDArray[np.float64]]:
-    """Some groups, from all over the tensor; of the whole tensor, a part with its largest."""
-    chosen = np.unique(np.linspace(0, new.rows - 1, _SAMPLED).astype(np.intp))
-    parts, largest = [], np.zeros(1)
-    for block in blocks(new, new):
-        rows = chosen[(chosen >= block.start) & (chosen < block.start + len(block.new))]
-        parts += list(block.new[rows - block.start])
-        if name == "tensor":
-            at = np.unravel_index(np.abs(block.new).argmax(), block.new.shape)
-            largest = max(largest, block.new[at].reshape(1), key=lambda v: abs(float(v[0])))
-    if name == "tensor":
-        share = max(1, _LONGEST // max(1, len(parts)))
-        yield np.concatenate([*(p[:share] for p in parts), largest])
-        return
-    for part in parts:
-        if name == "row":
-            top = part[[np.abs(part).argmax()]]
-            yield np.concatenate((part[:_LONGEST], top))
-        else:
-            yield from part.reshape(-1, width)[:4]
 
 
 def _whole(values: NDArray[np.float64], unit: float) -> tuple[int, float] | None:
@@ -135,8 +143,8 @@ def _whole(values: NDArray[np.float64], unit: float) -> tuple[int, float] | None
 def _near(old: Matrix, new: Matrix, found: Grid, width: int, steps: int) -> bool:
     """Whether every element is within about a step of what it was."""
     if found.group == "tensor":
-        tops = [float(np.abs(b.old).max(initial=0.0)) for b in blocks(old, old)]
-        reach = _REACH * max(tops) / steps
+        top = max(float(np.abs(b.old).max(initial=0.0)) for b in blocks(old, old))
+        reach = _REACH * top / steps
         return all((np.abs(b.new - b.old) <= reach).all() for b in blocks(old, new))
     for b in blocks(old, new):
         was = b.old.reshape(-1, width)
