@@ -23,6 +23,7 @@ from benchmarks.diff.writing import write
 from benchmarks.environments import cache
 from credenza.diff import comparing, verdict
 from credenza.diff.calibration import shipped
+from credenza.diff.change import precision
 from credenza.diff.comparing import Comparison
 
 
@@ -31,7 +32,7 @@ class Record:
     """One change: what it was, what it was called, and the figures that thresholds are put on.
 
     ``correlation``, ``least``, ``turned`` and ``step`` are of `credenza.diff.verdict`; ``step`` is
-    the least over the matrices that changed, 0 where one is too small; None where no matrix changed.
+    the least over the matrices that changed, in float32 or finer 1; None where no matrix changed.
     """
 
     role: str
@@ -88,12 +89,8 @@ def _record(
 ) -> Record:
     told = [n for n in found.changed if n.is_matrix and n.change.size >= 256]
     elements = sum(b.size for _, b in found.shared)
-    steps = [
-        n.change.spectrum.knee[1] if n.change.spectrum and min(n.change.rows, n.change.columns) >= 16
-        else 0.0
-        for n in found.changed
-        if n.is_matrix
-    ]  # fmt: skip
+    coarse = all((precision(n.change.new_dtype) or 0) < 24 for n in found.changed)
+    steps = [n.change.spectrum.knee[1] for n in found.changed if n.is_matrix and n.change.spectrum]
     return Record(
         role=role,
         kind=kind,
@@ -106,7 +103,7 @@ def _record(
         correlation=verdict.correlation(told) if told else None,
         least=min(n.change.correlation for n in told) if told else None,
         turned=verdict.turned(told) if told else None,
-        step=min(steps) if steps else None,
+        step=(min(steps) if coarse else 1.0) if steps else None,
         features=tuple(verdict.figures(found.changed, elements).tolist()) if found.changed else (),
         seconds=seconds,
     )

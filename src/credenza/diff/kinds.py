@@ -327,7 +327,11 @@ KINDS: Final[tuple[Kind, ...]] = (
 
 
 def _has_rank_one(change: Change) -> bool:
-    return change.rank == 1 and min(change.rows, change.columns) >= 3
+    """Rank 1, and no more values that rounding to a coarse type may hide (`Spectrum.knee`)."""
+    if change.rank != 1 or min(change.rows, change.columns) < 3 or change.spectrum is None:
+        return False
+    coarse = (precision(change.new_dtype) or 0) < 24
+    return not coarse or change.spectrum.knee[0] <= 1
 
 
 def _is_rounding(change: Change) -> bool:

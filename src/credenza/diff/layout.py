@@ -84,7 +84,8 @@ def _heads(part: str, tensor: Tensor, about: dict[str, str]) -> int:
     if about.get("general.architecture") != "llama" or part not in _HEADS:
         return 0
     count = about.get(f"llama.attention.{_HEADS[part]}", about.get("llama.attention.head_count"))
-    heads = int(count) if count and count.isdecimal() else 0
+    number = (count or "").rpartition(" ")[2]  # "uint32 32": see `credenza.artifact.gguf_values`
+    heads = int(number) if number.isdecimal() else 0
     return heads if heads and tensor.shape and tensor.shape[0] % (2 * heads) == 0 else 0
 
 

@@ -105,7 +105,7 @@ class Stored:
 
     def _read(self, tensor: Tensor) -> tuple[NDArray[Any], NDArray[Any]]:
         if tensor.dtype.block > 1:  # quantised: what is compared are the values
-            values = array(self.artifact, tensor).reshape(self.rows, self.columns)
+            values = array(self.artifact, tensor).reshape(tensor.shape[0], self.columns)
             return values.view(np.uint32), values
         data = raw(self.artifact, tensor)
         held = dataclasses.replace(

@@ -16,6 +16,9 @@ _EXACT_SIDE: Final = 512
 _EXACT_SIZE: Final = 1 << 22
 """A change whose changed rows have a side, and a size, up to these is decomposed exactly."""
 
+_LEAST_SIDE: Final = 16
+"""The shorter side from which on a step in a spectrum says something."""
+
 _SKETCH: Final = 32
 """Directions of a sketch. Halko, Martinsson and Tropp (arXiv:0909.4061), algorithm 4.1."""
 
@@ -72,17 +75,19 @@ class Spectrum:
     def knee(self) -> tuple[int, float]:
         """After how many values the spectrum falls most steeply, and by which factor.
 
-        Looked for up to a quarter of the side, as `credenza.diff.kinds.LowRank` does. Where
-        rounding hides the exact rank, a merged adapter still leaves such a step. (0, 1.0) where
-        there are not enough values.
+        Looked for up to a quarter of the side, as `credenza.diff.kinds.LowRank` does, and where
+        all that follows could be rounding. A merged adapter leaves such a step where rounding
+        hides some of its singular values, and with them its exact rank. (0, 1.0) where there is
+        none, or the side is under 16.
         """
-        most = min(max(1, self.side // 4), len(self.values) - 1)
-        if most < 1:
+        most = min(self.side // 4, len(self.values) - 1)
+        if self.side < _LEAST_SIDE or self.rest > self.tolerance**2:
             return 0, 1.0
         floor = max(float(self.values[0]) * 1e-9, 1e-300)
         steps = np.maximum(self.values[:most], floor) / np.maximum(self.values[1 : most + 1], floor)
+        steps = np.where(self.values[1 : most + 1] <= self.tolerance, steps, 1.0)
         at = int(steps.argmax())
-        return at + 1, float(steps[at])
+        return (at + 1, float(steps[at])) if steps[at] > 1 else (0, 1.0)
 
 
 def spectrum(

@@ -64,8 +64,8 @@ SEVERITIES: Final = {
 _SIZEABLE: Final = 256
 """Elements from which on the correlation of a matrix says something: ±0.12 at two deviations."""
 
-_ADAPTED: Final = 16
-"""The shorter side from which on the rank of a change can be low (see `LowRank.most`)."""
+_EXACT: Final = 24
+"""Significant bits from which on rounding hides nothing of a rank that matters: float32."""
 
 _MOST_ZEROED: Final = 0.01
 """Of what changed, the share that training may leave at exactly zero: more was pruned as well."""
@@ -244,14 +244,15 @@ def _low_rank(case: _Case) -> Verdict | None:
 def _rank(named: Named, calibration: Calibration) -> tuple[int, bool] | None:
     """The low rank of a change, and whether it is exact; None where it has none."""
     change = named.change
+    exact = (precision(change.new_dtype) or 0) >= _EXACT
+    at, step = change.spectrum.knee if change.spectrum else (0, 1.0)
+    if not exact and step >= calibration.step:
+        return at, False
     if isinstance(named.kind, RankOne | RowEdit):
-        return 1, True
+        return 1, exact
     if isinstance(named.kind, LowRank) and change.rank:
-        return change.rank, True
-    if change.spectrum is None or min(change.rows, change.columns) < _ADAPTED:
-        return None
-    at, step = change.spectrum.knee
-    return (at, False) if step >= calibration.step else None
+        return change.rank, exact
+    return None
 
 
 def _trained(case: _Case) -> Verdict | None:
@@ -288,11 +289,16 @@ def turned(told: Sequence[Named]) -> float:
 
 
 def _throughout(case: _Case) -> bool:
-    """Most elements moved, but where types are so coarse that a small step moves few; none to 0."""
+    """Most elements moved, but where types are so coarse that a small step moves few; none to 0.
+
+    A part that was quantised makes it a mixture.
+    """
     changes = [n.change for n in case.seen]
     size, changed = sum(c.size for c in changes), sum(c.changed for c in changes)
     coarse = all((precision(c.new_dtype) or 64) <= 11 for c in changes)
     zeroed = sum(c.zeroed for c in changes)
+    if any(isinstance(n.kind, Quantised) for n in case.seen):
+        return False
     return (coarse or 2 * changed > size) and zeroed <= _MOST_ZEROED * changed
 
 
