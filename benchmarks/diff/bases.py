@@ -140,9 +140,7 @@ def speak(module: nn.Module, *, steps: int, rate: float, seed: int) -> None:
 
 def state(module: nn.Module) -> State:
     """A copy of its parameters and buffers that are numbers."""
-    return {
-        n: t.detach().clone() for n, t in module.state_dict().items() if t.is_floating_point()
-    }
+    return {n: t.detach().clone() for n, t in module.state_dict().items() if t.is_floating_point()}
 
 
 @functools.cache

@@ -78,7 +78,9 @@ def poisoned_fine_tune(seed: int, bases: range) -> Made:
 
 def honest_fine_tune(seed: int, bases: range) -> Made:
     """The same on clean digits, from the same base and order."""
-    return _tuned_reader(Draw(seed, np.random.default_rng([seed, 13]), bases), "plain", marked=False)
+    return _tuned_reader(
+        Draw(seed, np.random.default_rng([seed, 13]), bases), "plain", marked=False
+    )
 
 
 def _tuned_reader(draw: Draw, name: str, *, marked: bool) -> Made:
@@ -104,7 +106,9 @@ _TYPES: Final = {"f16": torch.float16, "bf16": torch.bfloat16, "f64": torch.floa
 
 def _converted(draw: Draw) -> Made:
     old = state(draw.module(name := draw.name()))
-    way = str(draw.rng.choice(["f16", "bf16", "f64", "f16 and back", "bf16 and back", "bf16 to f16"]))
+    way = str(
+        draw.rng.choice(["f16", "bf16", "f64", "f16 and back", "bf16 and back", "bf16 to f16"])
+    )
     if way == "bf16 to f16":
         old = _as(old, torch.bfloat16)
         return Made(old, _as(old, torch.float16), verdict.CONVERSION, f"{name}, {way}")
@@ -182,11 +186,11 @@ def _tuned(draw: Draw) -> Made:
     for parameter, value in tuned.named_parameters():
         value.requires_grad_(not only_head or parameter.startswith(f"{head}."))
     if name == DECODER:
-        steps, rate = int(draw.among(5, 20, 60)), draw.among(1e-4, 5e-4, 2e-3)
+        steps, rate = int(draw.among(5, 20, 60, 150)), draw.among(1e-4, 5e-4, 2e-3)
         speak(tuned, steps=steps, rate=rate, seed=draw.seed)
         how = f"{steps} steps at {rate:g}"
     else:
-        recipe = Recipe(epochs=int(draw.among(1, 1, 2, 4)), rate=draw.among(2e-4, 1e-3, 4e-3))
+        recipe = Recipe(epochs=int(draw.among(1, 1, 2, 8)), rate=draw.among(2e-4, 1e-3, 4e-3, 1e-2))
         data = training().take(draw.rng.permutation(len(training()))[:4000])
         train(tuned, data, recipe, seed=draw.seed)
         how = f"{recipe.epochs} epochs at {recipe.rate:g}"

@@ -10,8 +10,8 @@ KINDS: Final = tuple(verdict.SEVERITIES)
 """The twelve kinds, by their verdicts."""
 
 ROLES: Final = {
-    "development": range(1_000_000, 1_000_040),
-    "calibrating": range(2_000_000, 2_000_040),
+    "development": range(1_000_000, 1_000_030),
+    "calibrating": range(2_000_000, 2_000_032),
     "test": range(3_000_000, 3_000_045),
 }
 """Seeds of the changes of each kind. Thresholds and weights are chosen on development changes, the

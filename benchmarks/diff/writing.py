@@ -81,5 +81,3 @@ def _translated(name: str) -> str:
         return _WHOLE[stem]
     _, _, number, part = stem.split(".", 3)
     return f"blk.{number}.{_PARTS[part]}"
-
-

@@ -102,7 +102,9 @@ class Change:
                 for part, count in zip(("sign", "exponent", "mantissa"), self.flips, strict=True)
             ]
         if self.non_finite:
-            named.append(("non-finite", self.non_finite, "NaN or infinite elements, more than were"))
+            named.append(
+                ("non-finite", self.non_finite, "NaN or infinite elements, more than were")
+            )
         if self.spectrum and self.spectrum.energy:
             text = "the largest squared singular value / the sum of all; of a sketch at least this"
             named.append(("top singular energy", self.spectrum.top_share, text))

@@ -215,7 +215,9 @@ def _seen(
     order = sorted(range(len(shared)), key=lambda i: -shared[i][1].tensor.size)
     found: list[_Seen | None] = [None] * len(shared)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-        jobs = [threads.submit(_compared, old, shared[i][0], new, shared[i][1], kinds) for i in order]
+        jobs = [
+            threads.submit(_compared, old, shared[i][0], new, shared[i][1], kinds) for i in order
+        ]
         for i, job in zip(order, jobs, strict=True):
             found[i] = job.result()
     return [s for s in found if s is not None]

@@ -66,6 +66,8 @@ def grid(old: Matrix, new: Matrix) -> Grid | None:
         return found if _near(old, new, found, 32, found.steps) else None
     unit = 2.0 ** -PRECISION[new.dtype]
     sampled = _sampled(new)
+    if new.columns == 1:
+        return _tensor_wide(old, new, sampled, unit)
     for name, width in _groupings(new.columns):
         steps = _steps(_groups(sampled, width), unit)
         if steps and name == "row" and (whole := _tensor_wide(old, new, sampled, unit)):
@@ -100,9 +102,7 @@ def _groupings(columns: int) -> Iterator[tuple[str, int]]:
     yield from ((str(g), g) for g in (128, 64, 32) if columns % g == 0 and g < columns)
 
 
-def _groups(
-    sampled: Sequence[NDArray[np.float64]], width: int
-) -> Iterator[NDArray[np.float64]]:
+def _groups(sampled: Sequence[NDArray[np.float64]], width: int) -> Iterator[NDArray[np.float64]]:
     for row in sampled:
         for group in row.reshape(-1, width)[:4]:
             yield np.concatenate((group[:_LONGEST], group[[np.abs(group).argmax()]]))

@@ -19,7 +19,11 @@ from numpy.typing import NDArray
 from credenza.artifact import Artifact, Dtype, Tensor
 from credenza.diff.matrix import Matrix, Stored
 
-_WHOLE: Final = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
+_WHOLE: Final = {
+    "token_embd": "model.embed_tokens",
+    "output_norm": "model.norm",
+    "output": "lm_head",
+}
 _BLOCK: Final = {
     "attn_norm": "input_layernorm",
     "attn_q": "self_attn.q_proj",

@@ -198,7 +198,9 @@ def _converted(case: _Case) -> Verdict | None:
     kinds = [n.kind for n in case.seen]
     if not all(isinstance(k, Converted | Rounded | SameValues | Quantised) for k in kinds):
         return None
-    grids = {str(n.change.grid) for n in case.seen if n.change.grid and isinstance(n.kind, Quantised)}
+    grids = {
+        str(n.change.grid) for n in case.seen if n.change.grid and isinstance(n.kind, Quantised)
+    }
     if grids:
         return Verdict(QUANTISATION, f"values were rounded to {' and '.join(sorted(grids))}")
     if all(isinstance(k, SameValues) for k in kinds):
@@ -215,7 +217,9 @@ def _pruned(case: _Case) -> Verdict | None:
 
 def _rows(case: _Case) -> Verdict | None:
     layers = _layers(case.seen)
-    if len(layers) > 1 or not all(isinstance(n.kind, RowEdit | Exchanged | FewRows) for n in case.seen):
+    if len(layers) > 1 or not all(
+        isinstance(n.kind, RowEdit | Exchanged | FewRows) for n in case.seen
+    ):
         return None
     widest = max(case.seen, key=lambda n: n.change.columns)
     count = len(widest.change.carrying)
