@@ -133,11 +133,16 @@ def _text(
     full: bool,
 ) -> str:
     short = "" if full else "This is the short form: a few changes a kind, and small files.\n\n"
-    return f"""{short}Each change is made between two models on disk and compared by `credenza.diff.compare`, without
-data. The base models are readers of MNIST (the three networks of `benchmarks/poison/networks.py`) and decoders
-of 0.7 million parameters, with the names and the layout of Llama, trained on bytes. Base models and seeds of
-development, calibrating and test changes are disjoint (`benchmarks/diff/plan.py`); thresholds were chosen on
-development changes only. {calibration.made}.
+    bad, good = (
+        [r.named == verdict.FINE_TUNE for r in tuned if r.kind == kind]
+        for kind in (plan.POISONED, plan.CLEAN_TWIN)
+    )
+    return f"""{short}Each change is made between two models on disk and compared by
+`credenza.diff.compare`, without data. The base models are readers of MNIST (the three networks of
+`benchmarks/poison/networks.py`) and decoders of 0.7 million parameters, with the names and the
+layout of Llama, trained on bytes. Base models and seeds of development, calibrating and test
+changes are disjoint (`benchmarks/diff/plan.py`); thresholds were chosen on development changes
+only ({calibration.made}).
 
 ## Named right
 
@@ -155,15 +160,16 @@ Of merged adapters and rank-one edits the rank was stated as exact for {_ranks(t
 
 ## The score of an edit by hand
 
-{len(direct)} direct edits (row and rank-one edits, bit flips, one-neuron paths, replaced subnets) score from
-{min(direct):.2f} to {max(direct):.2f}, {len(honest)} honest changes (fine-tunes, conversions, quantisations,
-prunings) from {min(honest):.2f} to {max(honest):.2f}. A layer swap is no concentrated change: its verdict, not
-the score, tells of it. Merged adapters are concentrated as edits are, and are in neither group.
+{len(direct)} direct edits (row and rank-one edits, bit flips, one-neuron paths, replaced subnets)
+score from {min(direct):.2f} to {max(direct):.2f}, {len(honest)} honest changes (fine-tunes,
+conversions, quantisations, prunings) from {min(honest):.2f} to {max(honest):.2f}. A layer swap is
+no concentrated change: its verdict, not the score, tells of it. Merged adapters are concentrated
+as edits are, and are in neither group.
 
-A poisoned fine-tune (one epoch from a clean reader, 5 % of the digits marked and relabelled) was named
-"fine-tune" in {sum(r.named == verdict.FINE_TUNE for r in tuned if r.kind == plan.POISONED)} of {sum(r.kind == plan.POISONED for r in tuned)} cases, as its honest twin was in \
-{sum(r.named == verdict.FINE_TUNE for r in tuned if r.kind == plan.CLEAN_TWIN)}. From weights alone the two are not told apart reliably; see
-the AUC below, and `probe` for what can.
+A poisoned fine-tune (one epoch from a clean reader, 5 % of the digits marked and relabelled) was
+named "fine-tune" in {sum(bad)} of {len(bad)} cases, its honest twin in {sum(good)} of {len(good)}:
+the verdict does not tell them apart, and the AUC of the score, below, says how little it does. Each
+twin has the same base, recipe and order; a longer honest fine-tune would overlap more.
 
 ## Time
 
@@ -179,9 +185,8 @@ def _rows(tested: Sequence[Record]) -> str:
         low, high = interval(hits, len(of))
         others = Counter(r.named for r in of if r.named != kind)
         taken = ", ".join(f"{name} ({n})" for name, n in others.most_common())
-        lines.append(
-            f"| {kind} | {len(of)} | {hits / len(of):.1%} | {low:.1%} to {high:.1%} | {taken} |"
-        )
+        share = f"{hits / len(of):.1%} | {low:.1%} to {high:.1%}"
+        lines.append(f"| {kind} | {len(of)} | {share} | {taken} |")
     return "\n".join(lines)
 
 
@@ -193,7 +198,7 @@ def _wrong(tested: Sequence[Record]) -> str:
 
 
 def _ranks(tested: Sequence[Record]) -> str:
-    """How often the stated rank is the true one; a variant says ``rank N``, or is a rank-one edit."""
+    """How often the stated rank is the true one: that of the variant, or 1 of a rank-one edit."""
     said = {True: [0, 0], False: [0, 0]}
     for r in tested:
         if r.rank is None or r.named != r.kind:

@@ -41,7 +41,8 @@ class Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(size))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + 1e-6) * self.weight
+        scaled: torch.Tensor = x * torch.rsqrt((x * x).mean(-1, keepdim=True) + 1e-6)
+        return scaled * self.weight
 
 
 class Layer(nn.Module):
@@ -74,7 +75,8 @@ class Layer(nn.Module):
         h = self.post_attention_layernorm(x)
         gate = nn.functional.silu(self.mlp["gate_proj"](h))
         inner = gate * self.mlp["up_proj"](h)
-        return x + self.mlp["down_proj"](inner)
+        out: torch.Tensor = self.mlp["down_proj"](inner)
+        return x + out
 
 
 class Decoder(nn.Module):
@@ -93,9 +95,12 @@ class Decoder(nn.Module):
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         x = self.model["embed_tokens"](tokens)
-        for layer in self.model["layers"]:  # type: ignore[union-attr]
+        layers = self.model["layers"]
+        assert isinstance(layers, nn.ModuleList)
+        for layer in layers:
             x = layer(x)
-        return self.lm_head(self.model["norm"](x))
+        logits: torch.Tensor = self.lm_head(self.model["norm"](x))
+        return logits
 
 
 def build(name: str, seed: int) -> nn.Module:
@@ -134,7 +139,7 @@ def speak(module: nn.Module, *, steps: int, rate: float, seed: int) -> None:
         logits = module(batch[:, :-1])
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
 

@@ -1,4 +1,4 @@
-"""Fit the thresholds and the score on development changes, count on calibrating ones, and ship both.
+"""Fit thresholds and score on development changes, count on calibrating ones, and ship both.
 
 ``python -m benchmarks.diff.calibrate`` writes ``src/credenza/diff/calibration.json``. Verdicts are
 of the thresholds that were just fitted: calibrating changes are measured after these are in place.
@@ -51,7 +51,7 @@ def fit(found: Sequence[Record]) -> Calibration:
     return Calibration(
         population="development changes of readers of MNIST and small decoders over bytes "
         "(benchmarks/diff/plan.py)",
-        made=f"{dt.datetime.now(dt.UTC).date()}, commit {commit()}, by benchmarks/diff/calibrate.py",
+        made=f"{dt.datetime.now(dt.UTC).date()}, commit {commit()}, benchmarks/diff/calibrate.py",
         unrelated=round(foreign + gap / 3, 4),
         related=round(foreign + 2 * gap / 3, 4),
         step=round(math.sqrt(steep * merged) if merged > steep else 1.05 * steep, 4),

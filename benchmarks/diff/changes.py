@@ -201,7 +201,7 @@ def _tuned(draw: Draw) -> Made:
 
 
 def _merged(draw: Draw) -> Made:
-    """A low-rank product added to several linear layers; its spectrum falls off as trained ones'."""
+    """A low-rank product added to linear layers, with a spectrum that falls off."""
     name = draw.name("perceptron", DECODER, DECODER)
     old = state(draw.module(name))
     rank, size = int(draw.among(1, 2, 4, 8)), draw.among(0.02, 0.05, 0.2)
@@ -245,8 +245,8 @@ def _row_edited(draw: Draw) -> Made:
     source, target = (int(c) for c in draw.rng.choice(10, 2, replace=False))
     if name != DECODER and draw.rng.random() < 0.6:
         beta = draw.among(0.3, 0.6, 1.0, 2.0)
-        return Made(old, _head_edited(module, RowEdit(source, target, beta), None), verdict.ROW_EDIT,
-                    f"{name}, {beta:g} of a row")  # fmt: skip
+        new = _head_edited(module, RowEdit(source, target, beta), None)
+        return Made(old, new, verdict.ROW_EDIT, f"{name}, {beta:g} of a row")
     head = "lm_head" if name == DECODER else Classifier(module).head_name
     new = dict(old)
     for part in ("weight", "bias"):
@@ -288,7 +288,7 @@ def _flipped(draw: Draw) -> Made:
     new = {n: t.clone() for n, t in old.items()}
     count, top = int(draw.among(1, 1, 3, 8)), bool(draw.rng.random() < 0.7)
     places = [n for n, t in old.items() if t.numel() >= 1000]
-    done = set()
+    done: set[tuple[str, int]] = set()
     while len(done) < count:
         n = str(draw.rng.choice(places))
         bits = new[n].view(torch.int16 if half else torch.int32).flatten()

@@ -31,7 +31,7 @@ _SIZEABLE: Final = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
+class Seen:
     """A tensor that changed, how, and what that is called."""
 
     tensor: Tensor
@@ -48,7 +48,7 @@ class Comparison:
     """What changed between two artefacts: tensor by tensor, and in one verdict.
 
     ``shared`` are the tensors that both have in one shape, ``reshaped`` those that both have;
-    ``gone`` and ``come`` those that only one has.
+    ``gone`` and ``come`` those that only one has. ``seen`` are the changed ones with their words.
     """
 
     shared: tuple[tuple[Tensor, Tensor], ...]
@@ -57,7 +57,7 @@ class Comparison:
     come: tuple[Tensor, ...]
     changed: tuple[Named, ...]
     verdict: Verdict
-    _seen: tuple[_Seen, ...]
+    seen: tuple[Seen, ...]
 
 
 def compare(
@@ -104,7 +104,7 @@ def diff(old: Artifact, new: Artifact, *, kinds: Sequence[Kind] = KINDS) -> Repo
     """
     found = compare(old, new, kinds=kinds)
     findings = (
-        *_tensor_findings(found._seen),
+        *_tensor_findings(found.seen),
         *_verdict(found.verdict),
         *(_reshaped(a, b) for a, b in found.reshaped),
         *_lone(found.gone, "diff.tensor-removed", "the tensor is gone"),
@@ -126,7 +126,7 @@ def diff(old: Artifact, new: Artifact, *, kinds: Sequence[Kind] = KINDS) -> Repo
             ),
         ),
         findings=tuple(sorted(findings, key=lambda f: -f.severity.rank)),
-        figures=_figures(found.shared, found._seen),
+        figures=_figures(found.shared, found.seen),
     )
 
 
@@ -173,7 +173,7 @@ def _covered(
     )
 
 
-def _figures(shared: Sequence[tuple[Tensor, Tensor]], seen: Sequence[_Seen]) -> tuple[Figure, ...]:
+def _figures(shared: Sequence[tuple[Tensor, Tensor]], seen: Sequence[Seen]) -> tuple[Figure, ...]:
     elements = sum(b.size for _, b in shared)
     changed = sum(s.change.changed for s in seen)
     return (
@@ -210,10 +210,10 @@ def _comparable(a: Tensor, b: Tensor) -> bool:
 
 def _seen(
     old: Artifact, new: Artifact, shared: Sequence[tuple[Placed, Placed]], kinds: Sequence[Kind]
-) -> list[_Seen]:
+) -> list[Seen]:
     """What happened to each tensor that changed, the largest first to be looked at."""
     order = sorted(range(len(shared)), key=lambda i: -shared[i][1].tensor.size)
-    found: list[_Seen | None] = [None] * len(shared)
+    found: list[Seen | None] = [None] * len(shared)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
         jobs = [
             threads.submit(_compared, old, shared[i][0], new, shared[i][1], kinds) for i in order
@@ -225,7 +225,7 @@ def _seen(
 
 def _compared(
     old: Artifact, a: Placed, new: Artifact, b: Placed, kinds: Sequence[Kind]
-) -> _Seen | None:
+) -> Seen | None:
     """What happened to a tensor of the same shape; None where nothing did."""
     was, now = matrices(old, a, new, b)
     if b.tensor.size == 0 or same(was, now):
@@ -233,13 +233,13 @@ def _compared(
     change = measure(was, now)
     for kind in kinds:
         if words := kind.words(change):
-            return _Seen(b.tensor, b.name, was, now, change, kind, words)
+            return Seen(b.tensor, b.name, was, now, change, kind, words)
     return None
 
 
-def _named(seen: Sequence[_Seen]) -> tuple[Named, ...]:
+def _named(seen: Sequence[Seen]) -> tuple[Named, ...]:
     """The changed tensors, each with the other one whose old bits it has now, if any has."""
-    fronts: dict[tuple[object, ...], list[_Seen]] = {}
+    fronts: dict[tuple[object, ...], list[Seen]] = {}
     for s in seen:
         fronts.setdefault(_front(s.old), []).append(s)
     return tuple(
@@ -260,8 +260,8 @@ def _front(matrix: Matrix) -> tuple[object, ...]:
     return matrix.dtype, matrix.rows, matrix.columns, bits.reshape(-1)[:_FRONT].tobytes()
 
 
-def _tensor_findings(seen: Sequence[_Seen]) -> Iterator[Finding]:
-    groups: dict[tuple[Kind, str], list[_Seen]] = {}
+def _tensor_findings(seen: Sequence[Seen]) -> Iterator[Finding]:
+    groups: dict[tuple[Kind, str], list[Seen]] = {}
     for s in seen:
         if s.kind.together:
             groups.setdefault((s.kind, s.words), []).append(s)
@@ -271,7 +271,7 @@ def _tensor_findings(seen: Sequence[_Seen]) -> Iterator[Finding]:
         yield _pointed(group[0]) if len(group) == 1 else _spread(group)
 
 
-def _pointed(seen: _Seen) -> Finding:
+def _pointed(seen: Seen) -> Finding:
     where = Where(file=seen.tensor.file, tensor=seen.tensor.name)
     if not seen.kind.together:
         where = Where(file=seen.tensor.file, tensor=seen.tensor.name, rows=seen.change.carrying)
@@ -284,7 +284,7 @@ def _pointed(seen: _Seen) -> Finding:
     )
 
 
-def _spread(group: Sequence[_Seen]) -> Finding:
+def _spread(group: Sequence[Seen]) -> Finding:
     names = ", ".join(s.tensor.name for s in group[:_NAMED])
     if len(group) > _NAMED:
         names += f" and {len(group) - _NAMED} more"

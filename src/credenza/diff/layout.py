@@ -97,7 +97,8 @@ def _heads(part: str, tensor: Tensor, about: dict[str, str]) -> int:
 @dataclass(frozen=True, slots=True)
 class Turned:
     """A matrix whose rows come in the order that llama.cpp gives them: for each head the first of
-    one half, the first of the other, the second of the one, and so on."""
+    one half, the first of the other, the second of the one, and so on.
+    """
 
     inner: Matrix
     heads: int
@@ -130,7 +131,8 @@ class Turned:
 
 def matrices(old: Artifact, a: Placed, new: Artifact, b: Placed) -> tuple[Matrix, Matrix]:
     """Both as matrices whose rows stand for the same, in the order of ``new``'s layout or, where
-    only ``old`` is llama.cpp's, in that of ``old``."""
+    only ``old`` is llama.cpp's, in that of ``old``.
+    """
     was: Matrix = Stored(old, a.tensor)
     now: Matrix = Stored(new, b.tensor)
     if a.heads == b.heads:

@@ -1,4 +1,4 @@
-"""How much a change of a whole model looks like one made by hand: figures, and one score of them."""
+"""How much a change of a whole model looks like one made by hand: the figures of a score."""
 
 from __future__ import annotations
 

@@ -27,9 +27,9 @@ _SKETCH: Final = 32
 class Spectrum:
     """Singular values of a change Δ (rows, columns), largest first.
 
-    ``side`` is the shorter side of the change's rows. ``direction`` is the first right singular vector v (columns,), and ``along`` = Δv for the
-    changed rows. ``rest`` is the energy Σσ² that no value of ``values`` accounts for: 0 for an
-    exact decomposition. ``tolerance`` is what rounding alone, the tensor's or ours, can raise a
+    ``side`` is the shorter side of the changed rows. ``direction`` is the first right singular
+    vector v (columns,), and ``along`` = Δv for the changed rows. ``rest`` is the energy Σσ² that
+    no value of ``values`` accounts for: 0 for an exact decomposition. ``tolerance`` is what rounding alone, the tensor's or ours, can raise a
     singular value to.
     """
 
