@@ -11,7 +11,6 @@ from credenza.cli.console import AsJson, Html, conclude
 
 if TYPE_CHECKING:
     from credenza.artifact import Artifact
-    from credenza.classifier import Classifier
     from credenza.findings import Report
 
 
@@ -48,28 +47,9 @@ def diff(
 
 
 def _flows(was: Artifact, now: Artifact, data: Path, module: str) -> Report:
-    """Both versions on the samples. Only tensors are read of either; nothing of them is executed."""
+    """Both versions on the samples. Tensors alone are read of either; nothing of them is run."""
+    from credenza.cli.networks import filled
     from credenza.dataset import Dataset
     from credenza.diff.behaviour import behaviour
 
-    return behaviour(_filled(module, was), _filled(module, now), Dataset.read(data))
-
-
-def _filled(module: str, artifact: Artifact) -> Classifier:
-    """The network that the caller's own code builds, with the parameters of the artefact."""
-    import torch
-
-    from credenza.artifact import array
-    from credenza.classifier import Classifier
-    from credenza.cli.probe import built
-    from credenza.errors import InputError
-
-    network = built(module)
-    state = {t.name: torch.from_numpy(array(artifact, t).copy()) for t in artifact.tensors}
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as e:  # what torch raises where names or shapes do not fit
-        raise InputError(
-            f"--module {module}: the tensors of {artifact.path} do not fit: {e}"
-        ) from e
-    return Classifier(network.eval())
+    return behaviour(filled(module, was), filled(module, now), Dataset.read(data))

@@ -41,7 +41,7 @@ def probe(
     from credenza.probe import ConfusionCanaries, TriggerSearch, probe
     from credenza.seal import load_torch
 
-    network = built(module)
+    network = _built(module)
     try:
         network.load_state_dict(load_torch(model, trusted([trust])))
     except RuntimeError as e:  # what torch raises where names or shapes do not fit
@@ -51,7 +51,7 @@ def probe(
     conclude([report], as_json=as_json, html=html)
 
 
-def built(name: str) -> nn.Module:
+def _built(name: str) -> nn.Module:
     """The network that the caller's own code builds."""
     from torch import nn
 

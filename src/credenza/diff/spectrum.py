@@ -29,8 +29,8 @@ class Spectrum:
 
     ``side`` is the shorter side of the changed rows. ``direction`` is the first right singular
     vector v (columns,), and ``along`` = Δv for the changed rows. ``rest`` is the energy Σσ² that
-    no value of ``values`` accounts for: 0 for an exact decomposition. ``tolerance`` is what rounding alone, the tensor's or ours, can raise a
-    singular value to.
+    no value of ``values`` accounts for: 0 for an exact decomposition. ``tolerance`` is what
+    rounding alone, the tensor's or ours, can raise a singular value to.
     """
 
     values: NDArray[np.float64]
