@@ -147,12 +147,14 @@ def _rounded(t: torch.Tensor, bits: int, group: str, even: bool) -> torch.Tensor
         parts = flat.reshape(-1, 32)
     if even:
         scale = parts.abs().amax(1, keepdim=True).clamp_min(1e-12) / (2 ** (bits - 1) - 1)
-        return ((parts / scale).round() * scale).reshape(t.shape)
+        even_values: torch.Tensor = (parts / scale).round() * scale
+        return even_values.reshape(t.shape)
     low, high = parts.amin(1, keepdim=True).clamp_max(0), parts.amax(1, keepdim=True).clamp_min(0)
     scale = (high - low).clamp_min(1e-12) / (2**bits - 1)
     zero = (-low / scale).round()
     codes = ((parts / scale).round() + zero).clamp(0, 2**bits - 1)
-    return ((codes - zero) * scale).reshape(t.shape)
+    values: torch.Tensor = (codes - zero) * scale
+    return values.reshape(t.shape)
 
 
 def _pruned(draw: Draw) -> Made:
@@ -168,7 +170,8 @@ def _sparse(t: torch.Tensor, way: str, share: float, every: torch.Tensor) -> tor
     if way == "rows":
         norms = t.reshape(len(t), -1).norm(dim=1)
         kept = norms > norms.quantile(share / 2)
-        return t * kept.reshape(-1, *[1] * (t.ndim - 1))
+        left: torch.Tensor = t * kept.reshape(-1, *[1] * (t.ndim - 1))
+        return left
     if way == "two of four" and t.numel() % 4 == 0:
         four = t.reshape(-1, 4)
         order = four.abs().argsort(1).argsort(1)
@@ -219,7 +222,8 @@ def _merged(draw: Draw) -> Made:
 def _adapted(t: torch.Tensor, rank: int, size: float, draw: Draw) -> torch.Tensor:
     falling = torch.linspace(1, 0.3, rank)
     delta = (draw.normal(len(t), rank) * falling) @ draw.normal(rank, t.shape[1])
-    return t.float() + delta * (size * t.float().norm() / delta.norm())
+    merged: torch.Tensor = t.float() + delta * (size * t.float().norm() / delta.norm())
+    return merged
 
 
 def _swapped(draw: Draw) -> Made:
