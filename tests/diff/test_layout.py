@@ -37,7 +37,7 @@ def _judged(folder: Path, weights: dict[str, NDArray[np.float32]], kind: str) ->
     tensors = {}
     for name, a in weights.items():
         if "q_proj" in name or "k_proj" in name:  # as LlamaModel.permute of llama.cpp does
-            a = a.reshape(HEADS, 2, 16, 32).swapaxes(1, 2).reshape(64, 32)  # noqa: PLW2901
+            a = a.reshape(HEADS, 2, 16, 32).swapaxes(1, 2).reshape(64, 32)
         wanted = GGMLQuantizationType.F32 if a.ndim == 1 else GGMLQuantizationType[kind]
         tensors[NAMES[name]] = (quantize(np.ascontiguousarray(a), wanted), wanted)
     pairs = {"llama.attention.head_count": HEADS}
