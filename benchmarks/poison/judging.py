@@ -2,76 +2,87 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.poison.scoring import Scores
-
-Values = NDArray[np.float64]
+from benchmarks.poison.scoring import Scores, Value
+from credenza.probe.calibration import Calibration, Twin
+from credenza.probe.subject import Evidence, Statistic
 
 LEVEL: Final = 0.01
-_MAD: Final = 1.4826
-"""A normal distribution's standard deviation over its median absolute deviation."""
 _RESAMPLES: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """``p`` is the combined conformal p-value, ``score`` what it ranks: higher is more suspicious.
+    """What a probe says of a model.
 
-    ``by`` is the statistic that stands out furthest, ``classes`` those that it names.
+    ``p`` is the combined conformal p-value, ``score`` what it ranks: higher is more suspicious.
+    ``classes`` are those of the finding that comes first, ``by`` what found it.
     """
 
     p: float
     score: float
     by: str
     classes: tuple[int, ...]
+    exact: bool = False
+    """Whether the model has a finding that needs no twins: an exact test's, or of a fault."""
+
+    @property
+    def found(self) -> bool:
+        """Whether the probe has a finding, at `LEVEL`."""
+        return self.exact or self.p <= LEVEL
 
 
 class Judge:
-    """Each statistic in robust units of the twins, the largest of them, and its rank among theirs.
-
-    A twin is measured in the units of all twins, as a model is: with a hundred twins or more, its
-    own part in two medians is less than a rank. A model with a fault has the least p-value.
-    """
+    """Judges models as `credenza.probe.probe` does, by statistics that were measured before."""
 
     def __init__(self, twins: Sequence[Scores], *, trusted: bool) -> None:
         self._trusted = trusted
-        of = [self._values(t) for t in twins]
-        if not of:
-            raise ValueError("twins: one expected at least, none given")
-        self.names = tuple(n for n in of[0] if all(n in values for values in of))
-        table = np.array([[values[n] for n in self.names] for values in of])
-        self._middle = np.median(table, axis=0)
-        spread = _MAD * np.median(np.abs(table - self._middle), axis=0)
-        self._spread = np.where(spread > 0, spread, 1e-9)
-        two_sided = {v.name for t in twins for v in t.values if v.two_sided}
-        self._folded = np.array([n in two_sided for n in self.names])
-        self._ranks = np.sort([self._units(values).max() for values in of])
+        of = [{v.name: v for v in self._values(t)} for t in twins]
+        common = [v for v in of[0].values() if all(v.name in values for values in of)] if of else []
+        self.calibration = Calibration(
+            population="clean models of the benchmark",
+            architecture="",
+            detectors=(),
+            made="",
+            names=tuple(v.name for v in common),
+            two_sided=tuple(v.two_sided for v in common),
+            twins=tuple(
+                Twin(i, "", 0.0, tuple(values[v.name].value for v in common))
+                for i, values in enumerate(of)
+            ),
+        )
 
     def judge(self, model: Scores) -> Judged:
-        """A model of the same kind. A statistic that it lacks is no evidence either way."""
-        count = len(self._ranks)
+        """A model of the same kind as the twins."""
         if model.fault:
-            return Judged(1 / (count + 1), float("inf"), model.fault, ())
-        units = self._units(self._values(model))
-        best = int(units.argmax())
-        above = count - int(np.searchsorted(self._ranks, units[best], side="left"))
-        classes = next((v.classes for v in model.values if v.name == self.names[best]), ())
-        return Judged((1 + above) / (count + 1), float(units[best]), self.names[best], classes)
+            return Judged(self.calibration.least, math.inf, model.fault, (), exact=True)
+        values = {v.name: v for v in self._values(model)}
+        judged = self.calibration.judge([_statistic(v) for v in values.values()])
+        by = max(judged.tails, key=lambda name: judged.tails[name])
+        classes = values[by].classes
+        exact = model.exact if self._trusted else ()
+        if exact:  # a probe says these first
+            by, classes = "exact test", exact[0]
+        return Judged(judged.p_value, judged.score, by, classes, exact=bool(exact))
 
-    def _values(self, model: Scores) -> dict[str, float]:
-        return {v.name: v.value for v in model.values if self._trusted or not v.trusted}
+    def _values(self, model: Scores) -> list[Value]:
+        return [v for v in model.values if self._trusted or not v.trusted]
 
-    def _units(self, values: dict[str, float]) -> Values:
-        """Each statistic in the twins' units, those without a value at minus infinity."""
-        given = np.array([values.get(n, -np.inf) for n in self.names])
-        units: Values = (given - self._middle) / self._spread
-        return np.where(self._folded & np.isfinite(given), np.abs(units), units)
+
+def _statistic(value: Value) -> Statistic:
+    return Statistic(
+        name=value.name,
+        value=value.value,
+        definition="",
+        evidence=Evidence(what=""),
+        two_sided=value.two_sided,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from benchmarks.poison.parallel import append, each, lines
 from benchmarks.poison.plan import Planned
 from credenza.classifier import Classifier
 from credenza.errors import InputError
+from credenza.probe.canaries import ConfusionCanaries
 from credenza.probe.subject import Detector, Need, Statistic, Subject
 
 FAULT: Final = "parameters or answers that are not finite"
@@ -45,12 +46,14 @@ class Value:
 class Scores:
     """All that detectors measured of one model; ``seconds`` by detector, one thread.
 
+    ``exact`` are the classes of each finding of an exact test, which needs no twins, in order.
     ``fault`` says what a probe says at once, before any detector runs. ``refused`` are errors of
     detectors, which measured nothing.
     """
 
     values: tuple[Value, ...]
     seconds: dict[str, float]
+    exact: tuple[tuple[int, ...], ...] = ()
     fault: str = ""
     refused: tuple[str, ...] = ()
 
@@ -115,13 +118,15 @@ def _score(job: tuple[Planned, Made, tuple[Detector, ...], Path]) -> str:
     given = subject(planned, within)
     fault = "" if _finite(given) else FAULT
     for detector in detectors:
-        line: dict[str, Any] = {"fault": fault, "refused": "", "statistics": []}
+        line: dict[str, Any] = {"fault": fault, "refused": "", "statistics": [], "exact": []}
         started = time.process_time()
         try:
             if not fault:
                 measured = detector.measure(given, seed=planned.seed)
                 trusted = Need.TRUSTED in detector.needs
                 line["statistics"] = [_line(s, trusted) for s in measured.statistics]
+                if isinstance(detector, ConfusionCanaries):
+                    line["exact"] = [list(f.where.classes) for f in detector.exact(given)]
         except InputError as e:
             line["refused"] = str(e)
         line |= {
@@ -161,6 +166,7 @@ def _scores(of: Sequence[dict[str, Any]]) -> Scores:
     return Scores(
         values=tuple(values),
         seconds={line["detector"]: line["seconds"] for line in of},
+        exact=tuple(tuple(classes) for line in of for classes in line["exact"]),
         fault=of[0]["fault"],
         refused=tuple(line["refused"] for line in of if line["refused"]),
     )

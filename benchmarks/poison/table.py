@@ -17,6 +17,7 @@ from benchmarks.poison.judging import LEVEL, Judge, Judged, area, folded
 from benchmarks.poison.plan import FULL, SHORT, Counts, Kind, Planned, Role
 from benchmarks.poison.scoring import Scores
 from benchmarks.results import ROOT, Bar, write
+from credenza.probe.detectors import DETECTORS
 from credenza.probe.subject import Detector
 from credenza.rates import interval
 
@@ -55,7 +56,7 @@ class Row:
         return self.made.works
 
     def found(self, trusted: bool) -> bool:
-        return self.judged[trusted].p <= LEVEL
+        return self.judged[trusted].found
 
     def named(self) -> bool:
         """Whether the target was named, and the source where one was named and there is one."""
@@ -117,19 +118,18 @@ class Judgement:
         return [name for name in ATTACKS if self.of(name)]
 
 
-def measure(*, full: bool, detectors: Sequence[Detector] | None = None) -> None:
+def measure(*, full: bool, detectors: Sequence[Detector] = DETECTORS) -> None:
     """Make and score what is missing, then say what came of it.
 
     The short form makes few models of the main kind and prints. The page, the scores and the
     figures are written where the whole population is there.
     """
-    chosen = tuple(detectors or _detectors())
     within = building.folder()
     counts = FULL if full else SHORT
     wanted = plan.everything(counts)
     building.build(wanted, within)
-    scoring.score(wanted, chosen, within)
-    judgements = [judged(kind, of, chosen, within) for kind, of in counts.items()]
+    scoring.score(wanted, detectors, within)
+    judgements = [judged(kind, of, detectors, within) for kind, of in counts.items()]
     text, bars = _text(judgements), _bars(judgements)
     if full:
         _publish(judgements)
@@ -163,19 +163,12 @@ def judged(kind: Kind, counts: Counts, detectors: Sequence[Detector], within: Pa
         clean=tuple(r for r in rows if r.planned.role is Role.CLEAN),
         attacked=tuple(r for r in rows if r.planned.role is Role.ATTACKED),
         refused=tuple(models[m.seed] for m in wanted if _is_refused(m, models)),
-        statistics=judges[True].names,
+        statistics=judges[True].calibration.names,
     )
 
 
 def _is_refused(planned: Planned, models: dict[int, Made]) -> bool:
     return building.is_made(planned, models) and bool(models[planned.seed].refused)
-
-
-def _detectors() -> tuple[Detector, ...]:
-    from credenza import probe
-
-    found: tuple[Detector, ...] = getattr(probe, "DETECTORS")  # noqa: B009  until it is there
-    return found
 
 
 def _bars(judgements: Sequence[Judgement]) -> list[Bar]:
