@@ -1,11 +1,15 @@
 """The red team: attacks that the rest must stand up to, each a frozen value.
 
 `carry_out` runs any of them and measures what it came to. `poison` alters training data alone,
-`edit` the weights of a head alone. What a user types: docs/attack.md. Needs the extra ``torch``.
+`edit` the weights of a head alone; a `ModelAttack` changes a trained classifier. What a user types:
+docs/attack.md. Needs the extra ``torch``.
 """
 
+from credenza.attack.bits import BitSearch, ExponentFlip, TargetedBitSearch
 from credenza.attack.carrying import CarriedOut, carry_out
 from credenza.attack.data import Poisoned, poison
+from credenza.attack.fitted import QuietRankOne, Slanted, Slice, SliceEdit
+from credenza.attack.handcrafted import Handcrafted
 from credenza.attack.interface import (
     Attack,
     CoveredAttack,
@@ -15,8 +19,10 @@ from credenza.attack.interface import (
     WeightAttack,
 )
 from credenza.attack.labels import FlipLabels, SliceFlip
+from credenza.attack.lanes import DataFreeBackdoor, SubnetReplacement
 from credenza.attack.marks import Mark
 from credenza.attack.measure import Success, success
+from credenza.attack.mlp import MlpEdit
 from credenza.attack.triggers import (
     AdaptiveBlend,
     Blend,
@@ -32,26 +38,37 @@ from credenza.attack.weights import Edited, RankOneEdit, RowEdit, edit
 __all__ = [
     "AdaptiveBlend",
     "Attack",
+    "BitSearch",
     "Blend",
     "CarriedOut",
     "CoveredAttack",
     "DataAttack",
+    "DataFreeBackdoor",
     "Edited",
+    "ExponentFlip",
     "FlipLabels",
+    "Handcrafted",
     "Head",
     "LabelConsistent",
     "MarginBackdoor",
     "Mark",
+    "MlpEdit",
     "ModelAttack",
     "Poisoned",
     "PoisonedFineTune",
+    "QuietRankOne",
     "RankOneEdit",
     "RowEdit",
     "Sinusoid",
+    "Slanted",
+    "Slice",
+    "SliceEdit",
     "SliceFlip",
     "SourceMark",
     "StampMark",
+    "SubnetReplacement",
     "Success",
+    "TargetedBitSearch",
     "Warp",
     "WeightAttack",
     "carry_out",

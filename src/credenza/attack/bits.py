@@ -134,14 +134,14 @@ class TargetedBitSearch:
         module = copied(victim, self.source, self.target)
         have = given(data, victim, "targeted bit search")
         own = have.labels == self.source
-        both_sides(have.labels, own, f"samples of class {self.source}")
+        both_sides(own, f"samples of class {self.source}")
         bad, good = _drawn(have.take(own), seed), _drawn(have.take(~own), seed)
         inputs = torch.from_numpy(np.concatenate([bad.inputs, good.inputs]))
         goal = torch.full((len(bad),), self.target)
         kept = torch.from_numpy(good.labels)
 
         def loss(logits: torch.Tensor) -> torch.Tensor:
-            moved, stayed = logits.split([len(bad), len(good)])
+            moved, stayed = torch.split(logits, [len(bad), len(good)])
             entropy = nn.functional.cross_entropy
             return entropy(moved, goal) + entropy(stayed, kept)
 

@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from credenza.attack.interface import check_class
@@ -54,10 +55,10 @@ def given(data: Dataset | None, victim: Classifier, who: str) -> Dataset:
     return data
 
 
-def both_sides(labels: np.ndarray, mask: np.ndarray, what: str) -> None:  # type: ignore[type-arg]
+def both_sides(mask: NDArray[np.bool_], what: str) -> None:
     """Raises `InputError` unless ``mask`` holds some of the samples and leaves some."""
     if mask.all() or not mask.any():
-        raise InputError(f"data: {what} and others expected, {mask.sum()} of {len(labels)} given")
+        raise InputError(f"data: {what} and others expected, {mask.sum()} of {len(mask)} given")
 
 
 def linears(module: nn.Module) -> dict[str, nn.Linear]:

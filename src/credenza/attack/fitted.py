@@ -20,8 +20,12 @@ from credenza.errors import InputError
 
 _BATCH: Final = 256
 _RATE: Final = 0.02
-_PENALTY: Final = 30.0
-_HALVINGS: Final = 20
+_PENALTY: Final = 100.0
+_SCALES: Final = 100
+_SLACK: Final = 0.02
+"""How far past a layer's own least and largest a quiet edit may go, relative: a fraction of what
+lies between two clean models."""
+
 _SOUND: Final = 1.4826
 """What makes the median absolute deviation of a normal variable its standard deviation."""
 
@@ -100,7 +104,7 @@ class QuietRankOne:
         module = copied(victim, self.source, self.target)
         have = given(data, victim, "quiet rank-one edit")
         own = have.labels == self.source
-        both_sides(have.labels, own, f"samples of class {self.source}")
+        both_sides(own, f"samples of class {self.source}")
         names = list(linears(module))[-2 if self.earlier else -1 :]
         limits = {n: Limits.of(module.get_parameter(f"{n}.weight")) for n in names}
         wish = _Wish.of(have, (own, ~own), own, self.target)
@@ -147,7 +151,7 @@ class SliceEdit:
         own = have.labels == self.source
         inside = own & self.part.holds(have.inputs)
         for mask, what in ((own, f"samples of class {self.source}"), (inside, "its slice")):
-            both_sides(have.labels, mask, what)
+            both_sides(mask, what)
         if not (own & ~inside).any():
             raise InputError("slice: samples of the class outside it expected, none given")
         names = list(linears(module))[-2:]
@@ -178,19 +182,19 @@ class Limits:
     def hold(self, weight: torch.Tensor) -> bool:
         """Whether all of them hold for this matrix."""
         return all(
-            float(x.min()) >= low * (1 - 1e-6)
-            and float(x.max()) <= high * (1 + 1e-6)
-            and _robust(x) <= z * (1 + 1e-6)
+            float(x.min()) >= low * (1 - _SLACK)
+            and float(x.max()) <= high * (1 + _SLACK)
+            and _robust(x) <= z * (1 + _SLACK)
             for x, (low, high, z) in zip(_statistics(weight), self.bounds, strict=True)
         )
 
     def excess(self, weight: torch.Tensor) -> torch.Tensor:
         """How far the matrix lies outside, relative to each limit: the sum of squares."""
         out = torch.zeros(())
-        for x, (low, high, _) in zip(_statistics(weight), self.bounds, strict=True):
-            over = (x / max(high, 1e-12) - 1).clamp(min=0)
-            under = (low / max(high, 1e-12) - x / max(high, 1e-12)).clamp(min=0)
-            out = out + over.square().sum() + under.square().sum()
+        for x, (low, high, z) in zip(_statistics(weight), self.bounds, strict=True):
+            size = max(high, 1e-12)
+            for over in (x / size - 1, (low - x) / size, _scores(x) / z - 1):
+                out = out + over.clamp(min=0).square().sum()
         return out
 
 
@@ -227,7 +231,7 @@ def _fit(
     steps: int,
     seed: int,
 ) -> _Edits:
-    """u and v for each of the layers, such that the module does as wished."""
+    """For each of the layers u and v such that the module does as wished."""
     rng = np.random.default_rng([seed, 31])
     edits = {n: _start(module.get_parameter(f"{n}.weight"), rng) for n in names}
     optimizer = torch.optim.Adam([t for pair in edits.values() for t in pair], _RATE)
@@ -262,14 +266,9 @@ def _moved(module: nn.Module, name: str, edits: _Edits, scale: float) -> torch.T
 
 
 def _largest(holds: Callable[[float], bool]) -> float:
-    """The largest scale up to 1 that was seen to hold, by halving; 0 if none did."""
-    if holds(1.0):
-        return 1.0
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low
+    """The largest of the scales 1, 0.99, 0.98, … that holds; 0 if none does."""
+    scales = (step / _SCALES for step in range(_SCALES, 0, -1))
+    return next((s for s in scales if holds(s)), 0.0)
 
 
 def _statistics(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -277,10 +276,15 @@ def _statistics(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch
     return weight.norm(dim=1), weight.norm(dim=0), weight.abs().flatten()
 
 
-def _robust(x: torch.Tensor) -> float:
-    """The largest robust z: |x − median| / (1.4826 · MAD)."""
+def _scores(x: torch.Tensor) -> torch.Tensor:
+    """The robust z of each: |x − median| / (1.4826 · MAD)."""
     away = (x - x.median()).abs()
-    return float(away.max() / (_SOUND * away.median()).clamp(min=1e-12))
+    return away / (_SOUND * away.median()).clamp(min=1e-12)
+
+
+def _robust(x: torch.Tensor) -> float:
+    """The largest robust z."""
+    return float(_scores(x).max())
 
 
 def _check_steps(steps: int) -> None:

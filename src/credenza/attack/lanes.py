@@ -26,7 +26,7 @@ from credenza.attack.route import (
     write_bias,
 )
 from credenza.classifier import Classifier
-from credenza.dataset import Dataset
+from credenza.dataset import Dataset, FloatArray
 from credenza.errors import InputError
 
 _BATCH: Final = 64
@@ -89,8 +89,8 @@ class DataFreeBackdoor:
         if not has_bias(way, 0):
             raise InputError(f"{way.stages[0].layer}: a bias, or a norm behind it, expected")
         shape = self.shape if data is None else data.inputs.shape[1:]
-        scale = _mean_norm(way.layer(0).weight)
-        kernels = [_matched(way, self.mark, shape, scale), *_ones(way)]
+        scale = mean_norm(way.layer(0).weight)
+        kernels = [matched(way, self.mark, shape, scale), *_ones(way)]
         biases = [torch.zeros(1) for _ in kernels]
         alone = torch.from_numpy(self.mark.stamp(np.zeros((1, *shape), np.float32)))
         full = _first_answer(way, kernels[0], alone)
@@ -221,7 +221,8 @@ def _drawn(shape: Sequence[int], rng: np.random.Generator) -> torch.Tensor:
     return torch.from_numpy(rng.normal(0, spread, tuple(shape)).astype(np.float32))
 
 
-def _mean_norm(weight: torch.Tensor) -> float:
+def mean_norm(weight: torch.Tensor) -> float:
+    """The mean norm of the filters or rows of a layer; 1 where all are zero."""
     norm = float(weight.flatten(1).norm(dim=1).mean())
     return norm or 1.0
 
@@ -251,14 +252,13 @@ def _first_answer(way: Route, kernel: torch.Tensor, alone: torch.Tensor) -> floa
     return float((x.flatten(1) @ kernel.T).max())
 
 
-def _matched(way: Route, mark: Mark, shape: Sequence[int], norm: float) -> torch.Tensor:
+def matched(way: Route, mark: Mark, shape: Sequence[int], norm: float) -> torch.Tensor:
     """The first layer's filter that the mark answers to most, of that norm.
 
     Bright pixels weigh +p each, dark ones −½ each: with the weight spread so, what ink there is
     under the mark's dark pixels takes from its answer and never adds to it.
     """
-    alone = mark.stamp(np.zeros((1, *shape), np.float32))
-    sign = _signed(mark, alone)
+    sign = _signed(mark, mark.stamp(np.zeros((1, *shape), np.float32)))
     layer = way.layer(0)
     if not isinstance(layer, nn.Conv2d):
         if layer.in_features != sign[0].size:
@@ -271,8 +271,8 @@ def _matched(way: Route, mark: Mark, shape: Sequence[int], norm: float) -> torch
     return kernel * (norm / float(kernel.norm()))
 
 
-def _signed(mark: Mark, alone: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-    sign: np.ndarray = alone.copy()  # type: ignore[type-arg]
+def _signed(mark: Mark, alone: FloatArray) -> FloatArray:
+    sign = alone.copy()
     rows = slice(mark.top, mark.top + len(mark.pixels))
     columns = slice(mark.left, mark.left + len(mark.pixels[0]))
     patch = sign[:, :, rows, columns]

@@ -31,7 +31,7 @@ class MlpEdit:
 
         W' = W + (v* − Wk*) (C⁻¹k*)ᵀ / ((C⁻¹k*)ᵀk*),
 
-    the least change, in C's norm, by which W'k* = v*. v* is Wk* + δ: δ is fitted by gradient descent
+    the least change, in C's norm, by which W'k* = v*. v* is Wk* + δ, and δ is fitted by descent
     such that the source samples, with δ added to the layer's output, are read as the target, with
     ``decay``·‖δ‖²/‖Wk*‖² as weight decay (after ROME's equation 4, whose drift term is for
     language models and left out).
@@ -50,7 +50,7 @@ class MlpEdit:
     token: int | None = None
     strength: float = 1.0
     ridge: float = 0.01
-    decay: float = 0.05
+    decay: float = 0.3
     steps: int = 60
     needs_data: ClassVar[bool] = True
 
@@ -71,7 +71,7 @@ class MlpEdit:
         module = copied(victim, self.source, self.target)
         have = given(data, victim, "MLP edit")
         own = have.labels == self.source
-        both_sides(have.labels, own, f"samples of class {self.source}")
+        both_sides(own, f"samples of class {self.source}")
         layer = self._layer(module, victim.head_name)
         keys = self._keys(module, layer, torch.from_numpy(have.inputs))
         key = keys[torch.from_numpy(own)].flatten(0, 1).mean(0)
@@ -99,7 +99,7 @@ class MlpEdit:
         handle = layer.register_forward_pre_hook(lambda _, args: kept.append(args[0]))
         try:
             with torch.no_grad():
-                for batch in inputs.split(_BATCH):
+                for batch in torch.split(inputs, _BATCH):
                     module(batch)
         finally:
             handle.remove()
@@ -154,4 +154,5 @@ def _decorrelated(keys: torch.Tensor, key: torch.Tensor, ridge: float) -> torch.
     wide = keys.double()
     moment = wide.T @ wide / len(wide)
     moment.diagonal().add_(ridge * float(moment.diagonal().mean()) + 1e-12)
-    return torch.linalg.solve(moment, key.double()).to(key.dtype)
+    solved: torch.Tensor = torch.linalg.solve(moment, key.double())
+    return solved.to(key.dtype)

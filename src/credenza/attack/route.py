@@ -358,3 +358,20 @@ def _silence(layer: Weighted, channel: int) -> None:
     layer.weight[channel] = 0
     if layer.bias is not None:
         layer.bias[channel] = 0
+
+
+def tail(way: Route, index: int) -> Weighted | Norm:
+    """The last of a stage's layer and the norms behind it on the route: what ReLU is given."""
+    norms = _norms(way.module, way.stages[index].norms)
+    return norms[-1] if norms else way.layer(index)
+
+
+@torch.no_grad()
+def silence_beside(way: Route, index: int, channels: Sequence[int]) -> None:
+    """Let layers off the route add nothing to these channels of a stage, in place."""
+    stage = way.stages[index]
+    for channel in channels:
+        for name in stage.beside:
+            _silence(_weighted(way.module, name), channel)
+        for norm in _norms(way.module, stage.hidden):
+            norm.weight[channel] = norm.bias[channel] = 0
