@@ -43,6 +43,8 @@ def test_an_edit_is_named_by_its_pair(name: str, attack: WeightAttack) -> None:
     worst = report.findings[0]
     assert (worst.rule, worst.severity) == ("diff.class-flow", Severity.HIGH)
     assert worst.where.classes == (attack.source, attack.target)
+    assert worst.where.tensor == f"{p.classifier.head_name}.weight"
+    assert worst.where.rows == tuple(sorted((attack.source, attack.target)))
     assert worst.figures[0].low is not None
     assert 0.05 < worst.figures[0].low < worst.figures[0].value
     assert f"class {attack.target} raised by" in worst.what

@@ -1,8 +1,8 @@
 """The red team: attacks that the rest must stand up to, each a frozen value.
 
 `carry_out` runs any of them and measures what it came to. `poison` alters training data alone,
-`edit` the weights of a head alone; a `ModelAttack` changes a trained classifier. What a user types:
-docs/attack.md. Needs the extra ``torch``.
+`edit` the head in a weights file alone; a `ModelAttack` changes a trained classifier. What a user
+types: docs/attack.md. Needs the extra ``torch``.
 """
 
 from credenza.attack.bits import BitSearch, ExponentFlip, TargetedBitSearch

@@ -31,6 +31,7 @@ VERBS: Final = {
     "decrypt": "encrypt",
     "rekey": "encrypt",
     "diff": "diff",
+    "attack": "attack",
     "audit": "audit",
     "probe": "probe",
     "log": "log",

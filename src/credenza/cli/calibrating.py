@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import hashlib
 import time
 import tomllib
@@ -41,7 +40,7 @@ def run(
     named: str,
 ) -> None:
     """Train, measure, and write ``out``; say on stderr how far it is."""
-    from credenza.probe import DETECTORS, WITHOUT_DATA, Plan, calibrate
+    from credenza.probe import DETECTORS, WITHOUT_DATA, Plan, calibrate, made_here
 
     if out.exists():
         raise InputError(f"{out} exists already, and is kept")
@@ -71,12 +70,12 @@ def run(
         plan,
         twins,
         population=f"{twins} clean twins of {named}, trained on {data.name}",
-        made=f"{dt.datetime.now(dt.UTC).date()}, {plan.recipe}, seed {seed}",
+        made=made_here(),
         known=known,
         processes=processes,
         told=told,
     )
-    write_whole(out, calibration.to_bytes())
+    write_whole(out, bytes(calibration))
     journal.path.unlink(missing_ok=True)
 
 

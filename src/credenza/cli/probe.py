@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +11,7 @@ from typer.core import TyperGroup
 from credenza.cli.console import AsJson, Html, Model, Seed, conclude, trusted
 
 if TYPE_CHECKING:
-    from torch import nn
-
+    from credenza.classifier import Classifier
     from credenza.probe import Calibration, Detector, Subject
 
 _MODULE = "PACKAGE.MODULE:FUNCTION"
@@ -82,11 +79,11 @@ def model(
     from credenza.probe import Calibration, probe
 
     samples = None if data is None else Dataset.read(data)
-    subject, detectors, architecture = _handed_in(model, module, trust, samples, _shape(shape))
+    subject, detectors = _handed_in(model, module, trust, samples, _shape(shape))
     twins: Calibration | None = None
     if calibration is not None:
         twins = Calibration.read(calibration)
-    elif architecture:
+    elif module:
         from credenza.probe import shipped
 
         twins = shipped()
@@ -95,7 +92,6 @@ def model(
         detectors,
         seed=seed,
         calibration=twins,
-        architecture=architecture,
         level=level,
     )
     conclude([report], as_json=as_json, html=html)
@@ -127,6 +123,7 @@ def calibrate(
     A run that was stopped goes on where it ended: what is known lies beside --out meanwhile.
     """
     from credenza.cli.calibrating import run
+    from credenza.cli.networks import factory
 
     run(
         factory=factory(module),
@@ -141,53 +138,21 @@ def calibrate(
     )
 
 
-def factory(name: str) -> Callable[[], nn.Module]:
-    """The caller's own function of that name."""
-    from credenza.errors import InputError
-
-    where, _, function = name.partition(":")
-    try:
-        found: Any = getattr(importlib.import_module(where), function)
-    except (ImportError, AttributeError, ValueError) as e:
-        raise InputError(f"--module: package.module:function expected, {name!r}: {e}") from e
-    if not callable(found):
-        raise InputError(f"--module: {name} is no function but a {type(found).__name__}")
-    return found  # type: ignore[no-any-return]
-
-
-def built(name: str) -> nn.Module:
-    """The network that the caller's own code builds."""
-    from torch import nn
-
-    from credenza.errors import InputError
-
-    try:
-        network = factory(name)()
-    except TypeError as e:
-        raise InputError(f"--module: a function without arguments expected, {name!r}: {e}") from e
-    if not isinstance(network, nn.Module):
-        raise InputError(f"--module: {name} gives no torch module but a {type(network).__name__}")
-    return network
-
-
 def _handed_in(
     model: Path,
     module: str,
     trust: Path | None,
     samples: Any,
     shape: tuple[int, ...] | None,
-) -> tuple[Subject, tuple[Detector, ...], str]:
-    """The subject, the detectors for it, and its architecture; of weights alone "" ."""
+) -> tuple[Subject, tuple[Detector, ...]]:
+    """The subject, and the detectors for it."""
     if not module:
-        return (*_weights_alone(model, samples), "")
-    from credenza.classifier import Classifier
-    from credenza.probe import DETECTORS, WITHOUT_DATA, Subject, architecture
+        return _weights_alone(model, samples)
+    from credenza.probe import DETECTORS, WITHOUT_DATA, Subject
 
-    network = built(module)
-    _fill(network, model, trust, module)
-    subject = Subject.of(Classifier(network.eval()), samples, shape=shape)
+    subject = Subject.of(_classifier(model, trust, module), samples, shape=shape)
     detectors = WITHOUT_DATA if samples is None else DETECTORS
-    return subject, detectors, architecture(network)
+    return subject, detectors
 
 
 def _weights_alone(model: Path, samples: Any) -> tuple[Subject, tuple[Detector, ...]]:
@@ -207,30 +172,21 @@ def _weights_alone(model: Path, samples: Any) -> tuple[Subject, tuple[Detector, 
     return Subject(classes=max(2, rows[-1]), weights=weights), (WeightStatistics(),)
 
 
-def _fill(network: nn.Module, model: Path, trust: Path | None, module: str) -> None:
+def _classifier(model: Path, trust: Path | None, module: str) -> Classifier:
+    from credenza import artifact
+    from credenza.classifier import Classifier
+    from credenza.cli.networks import built, filled
     from credenza.errors import InputError
-
-    try:
-        network.load_state_dict(_sealed(model, trust) if trust else _unsealed(model))
-    except RuntimeError as e:  # what torch raises where names or shapes do not fit
-        raise InputError(f"--module {module}: the parameters of {model} do not fit: {e}") from e
-
-
-def _sealed(model: Path, trust: Path) -> dict[str, Any]:
     from credenza.seal import load_torch
 
-    return load_torch(model, trusted([trust]))
-
-
-def _unsealed(model: Path) -> dict[str, Any]:
-    import numpy as np
-    import torch
-
-    from credenza import artifact
-
-    opened = artifact.open(model)
-    read = {t.name: artifact.array(opened, t) for t in opened.tensors}
-    return {n: torch.from_numpy(np.array(a, a.dtype.newbyteorder("="))) for n, a in read.items()}
+    if trust is None:
+        return filled(module, artifact.open(model))
+    network = built(module)
+    try:
+        network.load_state_dict(load_torch(model, trusted([trust])))
+    except RuntimeError as e:  # what torch raises where names or shapes do not fit
+        raise InputError(f"--module {module}: the sealed parameters do not fit: {e}") from e
+    return Classifier(network.eval())
 
 
 def _shape(text: str) -> tuple[int, ...] | None:

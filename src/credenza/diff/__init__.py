@@ -5,11 +5,22 @@ run, `credenza.diff.behaviour` says which class became which. What a user types:
 """
 
 from credenza.diff.change import Change, measure
-from credenza.diff.comparing import diff
+from credenza.diff.comparing import Comparison, compare, diff
 from credenza.diff.kinds import KINDS, Kind
 from credenza.diff.matrix import Matrix
+from credenza.diff.verdict import Verdict
 from credenza.verbs import callable_room
 
-__all__ = ["KINDS", "Change", "Kind", "Matrix", "diff", "measure"]
+__all__ = [
+    "KINDS",
+    "Change",
+    "Comparison",
+    "Kind",
+    "Matrix",
+    "Verdict",
+    "compare",
+    "diff",
+    "measure",
+]
 
 callable_room(__name__)

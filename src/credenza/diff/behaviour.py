@@ -32,7 +32,8 @@ class Answer:
 
     ``raised`` and ``lowered`` are the classes whose logits the change raises and lowers most, by
     ``up`` and ``down`` logits on average, on inputs of the class ``inputs``. ``rank`` is the
-    numerical rank of the change of the head's weight.
+    numerical rank of the change of the head's weight, whose name is ``weight`` and of which the
+    rows of both classes are responsible.
     """
 
     inputs: int
@@ -41,6 +42,7 @@ class Answer:
     up: float
     down: float
     rank: int
+    weight: str = ""
 
     def __str__(self) -> str:
         return (
@@ -119,6 +121,7 @@ def explain(old: Classifier, new: Classifier, data: Dataset) -> Answer | None:
         up=float(means[most, raised]),
         down=float(means[most, lowered]),
         rank=_rank(change[:, :-1], after[:, :-1]),
+        weight=f"{new.head_name}.weight",
     )
 
 
@@ -159,12 +162,15 @@ def _findings(moved: NDArray[np.int64], answer: Answer | None, least: float) -> 
 
 def _finding(a: int, b: int, of: int, share: Figure, answer: Answer | None) -> Finding:
     what = f"{share.value:.0%} of {of} inputs that were read as {a} are read as {b} now"
+    where = Where(classes=(a, b))
     if answer is not None and answer.inputs == a:
         what += f"; by the change of the head: {answer}"
+        rows = tuple(sorted((answer.raised, answer.lowered)))
+        where = Where(classes=(a, b), tensor=answer.weight, rows=rows)
     return Finding(
         rule="diff.class-flow",
         severity=Severity.HIGH,
         what=what,
-        where=Where(classes=(a, b)),
+        where=where,
         figures=(share,),
     )

@@ -10,41 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from credenza.artifact import Dtype
-from credenza.diff.matrix import Block, Matrix, blocks
+from credenza.diff.grid import Grid, grid
+from credenza.diff.matrix import Matrix, blocks
 from credenza.diff.spectrum import Spectrum, parallel, spectrum
+from credenza.diff.sums import PRECISION, Sums
 from credenza.findings import Figure
-
-_PRECISION: Final = {
-    Dtype.F64: 53,
-    Dtype.F32: 24,
-    Dtype.F16: 11,
-    Dtype.BF16: 8,
-    Dtype.F8_E4M3: 4,
-    Dtype.F8_E4M3FNUZ: 4,
-    Dtype.F8_E5M2: 3,
-    Dtype.F8_E5M2FNUZ: 3,
-    Dtype.F6_E2M3: 4,
-    Dtype.F6_E3M2: 3,
-    Dtype.F4: 2,
-}
-"""Significant bits p of each floating-point type: rounding to it moves a value by 2⁻ᵖ of itself
-at most, as long as it is not subnormal there (IEEE 754-2019, section 4.3)."""
-
-_SMALLEST: Final = {Dtype.F16: -24, Dtype.BF16: -133, Dtype.F32: -149}
-"""The exponent of two of the smallest value above zero, for the types that models are kept in."""
 
 _MOST_EXCHANGED: Final = 1024
 """Up to so many changed rows it is looked whether they changed places."""
-
-_EXPONENT: Final = {
-    Dtype.F64: 0x7FF << 52,
-    Dtype.F32: 0xFF << 23,
-    Dtype.F16: 0x1F << 10,
-    Dtype.BF16: 0xFF << 7,
-    Dtype.F8_E4M3: 0xF << 3,
-    Dtype.F8_E5M2: 0x1F << 2,
-}
-"""The bits of each type that hold the exponent."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -54,7 +27,10 @@ class Change:
     ``rows`` and ``columns`` count those of the tensor; ``changed`` counts elements whose bits
     differ (whose values differ, where the types do), ``moved`` those whose values do, and
     ``zeroed`` those of them that are zero now. ``single_bits`` counts elements that differ in one
-    bit only, ``exponents`` those of them where that bit is of the exponent.
+    bit only, ``exponents`` those of them where that bit is of the exponent. ``flips`` counts
+    elements of which bits differ in the sign, in the exponent, in the mantissa.
+    ``correlation`` is Pearson's of the old and new elements, ``gini`` that coefficient of |Δ|.
+    ``grid`` are the steps that the new elements lie on, where they do and are rounded old ones.
     ``relative`` is ‖Δ‖/‖old‖ over the elements that are finite in both, ``largest`` the greatest
     |Δ|, and ``non_finite`` how many more elements are NaN or infinite than were.
     ``within_rounding`` are the types, of those a model is kept in, to which rounding moves every
@@ -75,8 +51,11 @@ class Change:
     zeroed: int
     single_bits: int
     exponents: int
+    flips: tuple[int, int, int]
     non_finite: int
     relative: float
+    correlation: float
+    gini: float
     largest: float
     within_rounding: frozenset[Dtype]
     changed_rows: tuple[int, ...]
@@ -84,6 +63,9 @@ class Change:
     changed_columns: int
     top_rows: float
     top_columns: float
+    energy: float
+    old_energy: float
+    grid: Grid | None
     spectrum: Spectrum | None
     parallel: tuple[int, ...]
     exchanged: bool
@@ -111,10 +93,23 @@ class Change:
                 "share of the change's energy in the two rows with most",
             ),
             ("top two columns", self.top_columns, "the same for columns"),
+            ("Gini", self.gini, "Gini coefficient of the absolute changes; near 1: few moved"),
+            ("correlation", self.correlation, "Pearson's, of the old and the new elements"),
         ]
+        if any(self.flips):
+            named += [
+                (f"{part} bits", count / self.size, f"elements whose {part} differs / all elements")
+                for part, count in zip(("sign", "exponent", "mantissa"), self.flips, strict=True)
+            ]
+        if self.non_finite:
+            named.append(
+                ("non-finite", self.non_finite, "NaN or infinite elements, more than were")
+            )
         if self.spectrum and self.spectrum.energy:
             text = "the largest squared singular value / the sum of all; of a sketch at least this"
             named.append(("top singular energy", self.spectrum.top_share, text))
+            text = "exp of the entropy of σ/Σσ (Roy and Vetterli 2007); of a sketch at most this"
+            named.append(("effective rank", self.spectrum.effective_rank, text))
         if self.rank is not None:
             text = "singular values of the change above what rounding to the type can explain"
             named.append(("rank", self.rank, text))
@@ -123,7 +118,7 @@ class Change:
 
 def measure(old: Matrix, new: Matrix) -> Change:
     """How ``new`` differs from ``old``, a matrix of the same shape with one element or more."""
-    sums = _Sums(old, new)
+    sums = Sums(old, new)
     for block in blocks(old, new):
         sums.add(block)
     changed = np.flatnonzero(sums.row_changed)
@@ -142,8 +137,11 @@ def measure(old: Matrix, new: Matrix) -> Change:
         zeroed=sums.zeroed,
         single_bits=sums.single_bits,
         exponents=sums.exponents,
+        flips=(sums.flips[0], sums.flips[1], sums.flips[2]),
         non_finite=sums.bad_new - sums.bad_old,
         relative=math.sqrt(energy / sums.old_energy) if sums.old_energy else math.inf,
+        correlation=sums.correlation,
+        gini=sums.gini,
         largest=sums.largest,
         within_rounding=frozenset(sums.within),
         changed_rows=tuple(changed.tolist()),
@@ -151,6 +149,9 @@ def measure(old: Matrix, new: Matrix) -> Change:
         changed_columns=int(np.count_nonzero(sums.column_energy)),
         top_rows=_top(sums.row_energy),
         top_columns=_top(sums.column_energy),
+        energy=energy,
+        old_energy=sums.old_energy,
+        grid=grid(old, new) if _may_be_rounded(sums, new.dtype) else None,
         spectrum=found,
         parallel=parallel(old, found) if found and found.rank == 1 else (),
         exchanged=_exchanged(old, new, changed),
@@ -159,7 +160,7 @@ def measure(old: Matrix, new: Matrix) -> Change:
 
 def precision(dtype: Dtype) -> int | None:
     """Significant bits of a floating-point type; None for every other type."""
-    return _PRECISION.get(dtype)
+    return PRECISION.get(dtype)
 
 
 def _carrying(
@@ -171,13 +172,26 @@ def _carrying(
     return changed[np.abs(found.along) > rounding]
 
 
+def _may_be_rounded(sums: Sums, dtype: Dtype) -> bool:
+    """Whether a grid is worth looking for: most moved, none to NaN, and not all of them to 0."""
+    size = len(sums.row_norm) * len(sums.column_energy)
+    known = dtype in PRECISION or dtype.block > 1
+    return (
+        known
+        and not sums.bad_new
+        and sums.moved > size / 2
+        and sums.moved != sums.zeroed
+        and not sums.within
+    )
+
+
 def _tolerance(dtype: Dtype, norm: float) -> float:
     """How long a rounding error of rows of that Frobenius norm can be: 2 · 2⁻ᵖ · norm.
 
     2⁻ᵖ of each element for the rounding of the result; twice that, since who edits a model
     computes in its own type, and rounds what is added too.
     """
-    return 2 * 2.0 ** -_PRECISION.get(dtype, 53) * norm
+    return 2 * 2.0 ** -PRECISION.get(dtype, 53) * norm
 
 
 def _exchanged(old: Matrix, new: Matrix, changed: NDArray[np.intp]) -> bool:
@@ -197,59 +211,3 @@ def _exchanged(old: Matrix, new: Matrix, changed: NDArray[np.intp]) -> bool:
 def _top(energy: NDArray[np.float64]) -> float:
     total = float(energy.sum())
     return float(np.sort(energy)[-2:].sum()) / total if total else 0.0
-
-
-class _Sums:
-    """What one pass over both matrices adds up."""
-
-    def __init__(self, old: Matrix, new: Matrix) -> None:
-        self._dtype = new.dtype if old.dtype is new.dtype else None
-        self.changed = self.moved = self.zeroed = 0
-        self.single_bits = self.exponents = 0
-        self.bad_old = self.bad_new = 0
-        self.largest = self.old_energy = 0.0
-        self.row_changed = np.zeros(new.rows, bool)
-        self.row_energy = np.zeros(new.rows)
-        self.row_norm = np.zeros(new.rows)
-        self.column_energy = np.zeros(new.columns)
-        self.within = set(_SMALLEST)
-
-    def add(self, block: Block) -> None:
-        rows = slice(block.start, block.start + len(block.new))
-        differ = self._differ(block)
-        self.changed += int(differ.sum())
-        self.row_changed[rows] = differ.any(axis=1)
-        finite_old, finite_new = np.isfinite(block.old), np.isfinite(block.new)
-        self.bad_old += int((~finite_old).sum())
-        self.bad_new += int((~finite_new).sum())
-        moved = (block.old != block.new) & ~(np.isnan(block.old) & np.isnan(block.new))
-        self.moved += int(moved.sum())
-        self.zeroed += int((moved & (block.new == 0)).sum())
-        finite = finite_old & finite_new
-        if (moved & ~finite).any():
-            self.within.clear()
-        old, new = np.where(finite, block.old, 0), np.where(finite, block.new, 0)
-        self._distances(old, new - old)
-        self.row_energy[rows] = ((new - old) ** 2).sum(axis=1)
-        self.row_norm[rows] = (new**2).sum(axis=1)
-        self.column_energy += ((new - old) ** 2).sum(axis=0)
-
-    def _differ(self, block: Block) -> NDArray[np.bool_]:
-        if self._dtype is None:
-            return np.not_equal(block.old, block.new)
-        flipped = block.old_bits ^ block.new_bits
-        differ: NDArray[np.bool_] = flipped != 0
-        single = differ & ((flipped & (flipped - flipped.dtype.type(1))) == 0)
-        self.single_bits += int(single.sum())
-        exponent = flipped.dtype.type(_EXPONENT.get(self._dtype, 0))
-        self.exponents += int((single & ((flipped & exponent) != 0)).sum())
-        return differ
-
-    def _distances(self, old: NDArray[np.float64], delta: NDArray[np.float64]) -> None:
-        away = np.abs(delta)
-        self.largest = max(self.largest, float(away.max()))
-        self.old_energy += float((old**2).sum())
-        for dtype in tuple(self.within):
-            reach = np.maximum(2.0 ** -_PRECISION[dtype] * np.abs(old), 2.0 ** _SMALLEST[dtype] / 2)
-            if (away > reach).any():
-                self.within.discard(dtype)

@@ -256,6 +256,24 @@ class Pruned:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Quantised:
+    """Values that lie on the steps of an integer of few bits, none further than about one away.
+
+    So leave quantising and going back (`credenza.diff.grid`), and a type that GGML quantises.
+    """
+
+    rule: str = "diff.quantised"
+    severity: Severity = Severity.LOW
+    together: bool = True
+
+    def words(self, change: Change) -> str | None:
+        if change.grid is None:
+            return None
+        return f"rounded to {change.grid}; no element moved further than about a step of it"
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class LowRank:
     """A change of a rank of at most ``most`` of the smaller side: what merging a LoRA leaves.
 
@@ -297,6 +315,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     RowEdit(),
     RankOne(),
     FewRows(),
+    Quantised(),
     Retyped(),
     SameValues(),
     Rounded(),
@@ -308,16 +327,20 @@ KINDS: Final[tuple[Kind, ...]] = (
 
 
 def _has_rank_one(change: Change) -> bool:
-    return change.rank == 1 and min(change.rows, change.columns) >= 3
+    """Rank 1, and no more values that rounding to a coarse type may hide (`Spectrum.knee`)."""
+    if change.rank != 1 or min(change.rows, change.columns) < 3 or change.spectrum is None:
+        return False
+    coarse = (precision(change.new_dtype) or 0) < 24
+    return not coarse or change.spectrum.knee[0] <= 1
 
 
 def _is_rounding(change: Change) -> bool:
-    """Whether rounding to the coarser of both types explains every change."""
+    """Whether rounding to one of both types explains every change."""
     known = {d: p for d in (change.old_dtype, change.new_dtype) if (p := precision(d)) is not None}
     if len(known) < 2:
         return change.moved == 0
-    coarser = min(known, key=known.__getitem__)
-    return change.moved == 0 or coarser in change.within_rounding
+    # bf16 to f16 is exact but for values that are subnormal there
+    return change.moved == 0 or not change.within_rounding.isdisjoint(known)
 
 
 def _rows(change: Change) -> str:

@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, Protocol, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,11 @@ from credenza.artifact import (
     raw,
 )
 
-_BLOCK: Final = 1 << 20
-"""Elements that are held at once: 8 MiB as float64, of a few arrays each."""
+_READ: Final = 1 << 21
+"""Elements that are read at once."""
+
+_BLOCK: Final = 1 << 16
+"""Elements that are computed with at once: as float64 a few such arrays fit in a core's cache."""
 
 _REAL: Final = {Dtype.C64: Dtype.F32, Dtype.C128: Dtype.F64}
 
@@ -91,8 +94,9 @@ class Stored:
         t = self.tensor
         contiguous = tuple(math.prod(t.shape[i + 1 :]) for i in range(len(t.shape)))
         laid_out = t.strides in ((), contiguous)
-        whole_bytes = t.dtype.bits % 8 == 0 and t.dtype.block == 1
-        return laid_out and whole_bytes and t.region.encoding == "raw"
+        # a row is whole bytes; of a quantised matrix it is whole blocks
+        whole = t.dtype.bits % 8 == 0 and (t.dtype.block == 1 or len(t.shape) > 1)
+        return laid_out and whole and t.region.encoding == "raw"
 
     def block(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[Any]]:
         if (start, stop) == (0, self.rows):
@@ -101,7 +105,7 @@ class Stored:
 
     def _read(self, tensor: Tensor) -> tuple[NDArray[Any], NDArray[Any]]:
         if tensor.dtype.block > 1:  # quantised: what is compared are the values
-            values = array(self.artifact, tensor).reshape(self.rows, self.columns)
+            values = array(self.artifact, tensor).reshape(tensor.shape[0], self.columns)
             return values.view(np.uint32), values
         data = raw(self.artifact, tensor)
         held = dataclasses.replace(
@@ -118,26 +122,37 @@ class Stored:
 
 def blocks(old: Matrix, new: Matrix) -> Iterator[Block]:
     """Both matrices, of one shape, a block of rows at a time, in order."""
-    step = max(1, _BLOCK // max(1, old.columns))
+    for at, (old_bits, was), (new_bits, now) in _read(old, new):
+        step = max(1, _BLOCK // max(1, old.columns))
+        for i in range(0, len(was), step):
+            part = slice(i, i + step)
+            with np.errstate(invalid="ignore"):  # signalling NaNs
+                before, after = was[part].astype(np.float64), now[part].astype(np.float64)
+            yield Block(at + i, old_bits[part], new_bits[part], before, after)
+
+
+_Part: TypeAlias = tuple[NDArray[Any], NDArray[Any]]
+
+
+def _read(old: Matrix, new: Matrix) -> Iterator[tuple[int, _Part, _Part]]:
+    """The bits and values of both, as many rows at once as are worth a read, in order."""
+    step = max(1, _READ // max(1, old.columns))
     if not (old.sliceable and new.sliceable):
         step = max(1, old.rows)
     for start, stop in itertools.pairwise([*range(0, old.rows, step), old.rows]):
-        old_bits, was = old.block(start, stop)
-        new_bits, now = new.block(start, stop)
-        with np.errstate(invalid="ignore"):  # signalling NaNs
-            yield Block(start, old_bits, new_bits, was.astype(np.float64), now.astype(np.float64))
+        yield start, old.block(start, stop), new.block(start, stop)
 
 
 def same(old: Matrix, new: Matrix) -> bool:
     """Whether two matrices are bit by bit the same: type, shape and elements."""
     if (old.dtype, old.rows, old.columns) != (new.dtype, new.rows, new.columns):
         return False
-    return all(np.array_equal(b.old_bits, b.new_bits) for b in blocks(old, new))
+    return all(np.array_equal(was[0], now[0]) for _, was, now in _read(old, new))
 
 
 def _rows(tensor: Tensor, start: int, stop: int) -> Tensor:
     """Those rows of a contiguous tensor, as a tensor whose region holds nothing else."""
-    row = math.prod(tensor.shape[1:]) * tensor.dtype.bits // 8
+    row = math.prod(tensor.shape[1:]) // tensor.dtype.block * tensor.dtype.bits // 8
     first = tensor.region.start + tensor.offset
     begin, end = first + start * row, first + stop * row
     return dataclasses.replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,9 @@ _EXACT_SIDE: Final = 512
 _EXACT_SIZE: Final = 1 << 22
 """A change whose changed rows have a side, and a size, up to these is decomposed exactly."""
 
+_LEAST_SIDE: Final = 16
+"""The shorter side from which on a step in a spectrum says something."""
+
 _SKETCH: Final = 32
 """Directions of a sketch. Halko, Martinsson and Tropp (arXiv:0909.4061), algorithm 4.1."""
 
@@ -23,13 +27,14 @@ _SKETCH: Final = 32
 class Spectrum:
     """Singular values of a change Δ (rows, columns), largest first.
 
-    ``direction`` is the first right singular vector v (columns,), and ``along`` = Δv for the
-    changed rows. ``rest`` is the energy Σσ² that no value of ``values`` accounts for: 0 for an
-    exact decomposition. ``tolerance`` is what rounding alone, the tensor's or ours, can raise a
-    singular value to.
+    ``side`` is the shorter side of the changed rows. ``direction`` is the first right singular
+    vector v (columns,), and ``along`` = Δv for the changed rows. ``rest`` is the energy Σσ² that
+    no value of ``values`` accounts for: 0 for an exact decomposition. ``tolerance`` is what
+    rounding alone, the tensor's or ours, can raise a singular value to.
     """
 
     values: NDArray[np.float64]
+    side: int
     direction: NDArray[np.float64]
     along: NDArray[np.float64]
     energy: float
@@ -53,6 +58,37 @@ class Spectrum:
         """σ₁² / Σσ². Of a sketch it is a lower bound."""
         return float(self.values[0] ** 2 / self.energy) if self.energy else 0.0
 
+    @property
+    def effective_rank(self) -> float:
+        """exp(−Σ pᵢ log pᵢ) with pᵢ = σᵢ/Σσ (Roy and Vetterli, EUSIPCO 2007).
+
+        What a sketch has missed counts as spread evenly over all values that it left, which makes
+        it an upper bound.
+        """
+        left = self.side - len(self.values)
+        unseen = [math.sqrt(self.rest / left)] * left if left > 0 and self.rest else []
+        values = np.concatenate((self.values, unseen))
+        p = values[values > 0] / values.sum()
+        return float(np.exp(-(p * np.log(p)).sum()))
+
+    @property
+    def knee(self) -> tuple[int, float]:
+        """After how many values the spectrum falls most steeply, and by which factor.
+
+        Looked for up to a quarter of the side, as `credenza.diff.kinds.LowRank` does, and where
+        all that follows could be rounding. A merged adapter leaves such a step where rounding
+        hides some of its singular values, and with them its exact rank. (0, 1.0) where there is
+        none, or the side is under 16.
+        """
+        most = min(self.side // 4, len(self.values) - 1)
+        if self.side < _LEAST_SIDE or self.rest > self.tolerance**2:
+            return 0, 1.0
+        floor = max(float(self.values[0]) * 1e-9, 1e-300)
+        steps = np.maximum(self.values[:most], floor) / np.maximum(self.values[1 : most + 1], floor)
+        steps = np.where(self.values[1 : most + 1] <= self.tolerance, steps, 1.0)
+        at = int(steps.argmax())
+        return (at + 1, float(steps[at])) if steps[at] > 1 else (0, 1.0)
+
 
 def spectrum(
     old: Matrix, new: Matrix, changed: NDArray[np.intp], energy: float, tolerance: float
@@ -67,7 +103,7 @@ def spectrum(
         delta = np.concatenate([d for _, d in _deltas(old, new, changed)])
         u, s, vt = np.linalg.svd(delta, full_matrices=False)
         floor = max(tolerance, _floor(shape, s))
-        return Spectrum(s, vt[0], u[:, 0] * s[0], energy, 0.0, floor)
+        return Spectrum(s, min(shape), vt[0], u[:, 0] * s[0], energy, 0.0, floor)
     probes = np.random.default_rng(0).standard_normal((new.columns, _SKETCH))
     sketch = np.concatenate([d @ probes for _, d in _deltas(old, new, changed)])
     basis, _ = np.linalg.qr(sketch)
@@ -79,7 +115,7 @@ def spectrum(
     # Sums of as many squares as there are elements agree to some 1e-12 of themselves.
     rest = rest if rest > 1e-12 * energy else 0.0
     floor = max(tolerance, _floor(shape, s))
-    return Spectrum(s, vt[0], basis @ u[:, 0] * s[0], energy, rest, floor)
+    return Spectrum(s, min(shape), vt[0], basis @ u[:, 0] * s[0], energy, rest, floor)
 
 
 def _floor(shape: tuple[int, int], values: NDArray[np.float64]) -> float:

@@ -15,7 +15,9 @@ from credenza.verbs import callable_room
 if TYPE_CHECKING:
     from credenza.probe.calibration import Calibration as Calibration
     from credenza.probe.calibration import Judgement as Judgement
+    from credenza.probe.calibration import Made as Made
     from credenza.probe.calibration import Twin as Twin
+    from credenza.probe.calibration import architecture as architecture
     from credenza.probe.calibration import shipped as shipped
     from credenza.probe.canaries import ConfusionCanaries as ConfusionCanaries
     from credenza.probe.canaries import canaries_needed as canaries_needed
@@ -39,12 +41,12 @@ if TYPE_CHECKING:
     from credenza.probe.subject import Subject as Subject
     from credenza.probe.triggers import TriggerSearch as TriggerSearch
     from credenza.probe.twins import Plan as Plan
-    from credenza.probe.twins import architecture as architecture
     from credenza.probe.twins import calibrate as calibrate
+    from credenza.probe.twins import made_here as made_here
     from credenza.probe.weights import WeightStatistics as WeightStatistics
 
 _HOMES: Final = {
-    "calibration": ("Calibration", "Judgement", "Twin", "shipped"),
+    "calibration": ("Calibration", "Judgement", "Made", "Twin", "architecture", "shipped"),
     "canaries": ("ConfusionCanaries", "canaries_needed"),
     "changes": ("SharedChange",),
     "detectors": ("DETECTORS", "WITHOUT_DATA"),
@@ -55,7 +57,7 @@ _HOMES: Final = {
     "probing": ("Measurement", "measure", "probe"),
     "subject": (*("BlackBox", "Detector", "Evidence", "Measured", "Need", "Statistic", "Subject"),),
     "triggers": ("TriggerSearch",),
-    "twins": ("Plan", "architecture", "calibrate"),
+    "twins": ("Plan", "calibrate", "made_here"),
     "weights": ("WeightStatistics",),
 }
 _HOME: Final = {name: module for module, names in _HOMES.items() for name in names}

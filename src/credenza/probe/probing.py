@@ -10,7 +10,7 @@ import numpy as np
 
 from credenza.errors import InputError
 from credenza.findings import Figure, Finding, Report, Severity, Where
-from credenza.probe.calibration import Calibration, Judgement
+from credenza.probe.calibration import Calibration, Judgement, architecture
 from credenza.probe.canaries import ConfusionCanaries
 from credenza.probe.subject import Detector, Statistic, Subject
 
@@ -62,16 +62,15 @@ def probe(
     *,
     seed: int,
     calibration: Calibration | None = None,
-    architecture: str = "",
     level: float = LEVEL,
 ) -> Report:
     """What speaks against the model, at an overall false-alarm rate.
 
     ``calibration`` holds clean twins; a clean model that is exchangeable with them has a finding
     of the calibrated tests with probability ``level`` at most. The exact test of
-    `ConfusionCanaries` needs no twins and adds 1 − its confidence. ``architecture`` is the
-    subject's (`credenza.probe.architecture`): twins of another, or measured with other settings,
-    make findings that weigh medium and say so. Without a calibration only the exact test judges.
+    `ConfusionCanaries` needs no twins and adds 1 − its confidence. Twins of another architecture,
+    or measured with other settings, make findings that weigh medium and say so. Without a
+    calibration only the exact test judges.
 
     A model whose parameters or answers are NaN or infinite has that finding and no other. Raises
     `InputError` for what cannot be judged (`check`, `measure`).
@@ -90,7 +89,7 @@ def probe(
     measured = measure(subject, detectors, seed=seed)
     exact = _exact(subject, detectors)
     judged = _judged(calibration, measured)
-    others = _others(calibration, judged, detectors, architecture)
+    others = _others(calibration, judged, detectors, subject)
     gaps = (*others, *_too_few(calibration, level))
     known = not others
     alarms = [] if judged is None else _alarms(judged, measured, calibration, level, known=known)
@@ -147,20 +146,23 @@ def _own_figures(subject: Subject, detectors: Sequence[Detector]) -> tuple[Figur
 def _judged(calibration: Calibration | None, measured: Measurement) -> Judgement | None:
     if calibration is None or not measured.statistics:
         return None
-    return calibration.judge(measured.statistics)
+    values = {s.name: s.value for s in measured.statistics}
+    if not values.keys() & set(calibration.names):
+        return None
+    return calibration.judge(values)
 
 
 def _others(
     calibration: Calibration | None,
     judged: Judgement | None,
     detectors: Sequence[Detector],
-    architecture: str,
+    subject: Subject,
 ) -> tuple[str, ...]:
     """Why the twins are not those of the model: its false-alarm rate is unknown then."""
     if calibration is None or judged is None:
-        return ("what the statistics are worth: uncalibrated, no clean twins were given",)
+        return ("what the statistics are worth: uncalibrated, no clean twins that have them",)
     gaps = []
-    if calibration.architecture != architecture:
+    if calibration.architecture != architecture(subject.weights):
         gaps.append(
             "the false-alarm rate: uncalibrated for this architecture; what is usual comes from "
             f"{calibration.population}"
@@ -191,15 +193,18 @@ def _alarms(
     assert calibration is not None  # noqa: S101  there is no judgement without one
     by_name = {s.name: s for s in measured.statistics}
     names = judged.standing_out(max(level, calibration.least))
-    return [_finding(by_name[name], judged, calibration, known=known) for name in names]
+    return [
+        _finding(name, by_name[judged.furthest[name]], judged, calibration, known=known)
+        for name in names
+    ]
 
 
 def _finding(
-    statistic: Statistic, judged: Judgement, calibration: Calibration, *, known: bool
+    name: str, statistic: Statistic, judged: Judgement, calibration: Calibration, *, known: bool
 ) -> Finding:
     evidence = statistic.evidence
     twins = len(calibration.twins)
-    tail = judged.tails[statistic.name]
+    tail = judged.tails[name]
     return Finding(
         rule=evidence.rule,
         severity=Severity.HIGH if known else Severity.MEDIUM,
@@ -210,8 +215,8 @@ def _finding(
         figures=(
             Figure(name=statistic.name, value=statistic.value, definition=statistic.definition),
             Figure(
-                name=f"p-value of {statistic.name} alone",
-                value=judged.p_values[statistic.name],
+                name=f"p-value of {name} alone",
+                value=judged.p_values[name],
                 definition=f"conformal, among {twins} twins: {calibration.population}",
             ),
             *evidence.figures,

@@ -145,6 +145,10 @@ class Statistic:
     ``name`` is the same for every model. The higher, the more suspicious; where ``two_sided``, the
     further from what clean models show, either way. Take logarithms of ratios and of sizes. The
     value is finite: a detector that cannot come to one says so in its `Measured.uncovered`.
+
+    Statistics of one ``family``, one a pair of classes, say, count as one: calibration measures
+    each in the units of its own twins, since a 4 is closer to a 9 than to a 1 in every honest
+    model, and takes the largest.
     """
 
     name: str
@@ -152,6 +156,7 @@ class Statistic:
     definition: str
     evidence: Evidence
     two_sided: bool = False
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,12 @@ _UNIVERSAL: Final = (
     "found that is read as the target on samples of all other classes"
 )
 _PAIR: Final = (
-    "−log (size for the pair / usual size for its source / usual size for its target), natural, "
-    "largest over the finalists; usual sizes are medians over the first search of all pairs"
+    "−log of the size of the smallest change found that is read as the target on samples of the "
+    "source, natural; in units of the same pair in clean twins, largest over the pairs"
 )
+_MOST_SHOWN: Final = 8
+"""Of so many pairs, those with the smallest changes beside others of their source and target, the
+evidence has pictures."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,21 +51,19 @@ class TriggerSearch:
     """Searches the smallest change of ``form`` for each class, and for each pair of classes.
 
     A model that was trained to obey a mark obeys a far smaller one than an honest model does. For
-    each target over samples of all other classes; for each pair briefly, over ``pair_samples``
-    trusted samples each; the ``finalists`` that got furthest are searched again, longer and over
-    more samples (the successive halving of K-Arm, Shen et al., ICML 2021, in two rounds).
+    each target over ``samples`` of all other classes; for each pair over ``pair_samples`` of the
+    source alone, and briefly. A change counts where ``success`` of its samples obey it, of a pair's
+    three quarters.
 
-    Two statistics: that of the best target, and that of the best pair. A change counts where
-    ``success`` of its samples obey it.
+    Its statistics are that of the target with the smallest change beside those of other targets,
+    and a family of one for each pair.
     """
 
     form: Form = Form.PATCH
     samples: int = 24
     steps: int = 25
-    pair_samples: int = 4
-    pair_steps: int = 14
-    finalists: int = 6
-    final_samples: int = 16
+    pair_samples: int = 8
+    pair_steps: int = 16
     success: float = 0.9
 
     @property
@@ -82,25 +83,24 @@ class TriggerSearch:
         classifier, trusted = subject.classifier, subject.trusted
         if classifier is None or trusted is None:
             raise InputError("trigger search: a torch module and trusted samples expected")
-        _check(trusted, subject.classes, max(self.pair_samples, self.final_samples))
+        _check(trusted, subject.classes, self.pair_samples)
         rng = np.random.default_rng(seed)
-        best = {"universal": self.universal(classifier, trusted, subject.classes, rng)}
-        uncovered: tuple[str, ...] = ()
-        if subject.classes**2 <= _MOST_ARMS and subject.classes > 2:
-            best["pair"] = self.pairs(classifier, trusted, subject.classes, rng)
-        else:
-            uncovered = (f"{self.form.value} changes for one source class alone: "
-                         f"{subject.classes} classes are too many or too few",)  # fmt: skip
-        statistics = tuple(
-            Statistic(
-                name=f"trigger.{self.form.value}-{which}",
-                value=scored.score,
-                definition=_UNIVERSAL if which == "universal" else _PAIR,
-                evidence=_evidence(scored.trigger, classifier, trusted),
-            )
-            for which, scored in best.items()
+        best = self.universal(classifier, trusted, subject.classes, rng)
+        universal = Statistic(
+            name=f"trigger.{self.form.value}-universal",
+            value=best.score,
+            definition=_UNIVERSAL,
+            evidence=_evidence(best.trigger, classifier, trusted),
         )
-        return Measured(statistics=statistics, uncovered=uncovered)
+        if not 2 < subject.classes <= math.isqrt(_MOST_ARMS):
+            return Measured(
+                (universal,),
+                (
+                    f"{self.form.value} changes for one source class alone: {subject.classes} "
+                    "classes are too many or too few",
+                ),
+            )
+        return Measured((universal, *self.pairs(classifier, trusted, subject.classes, rng)))
 
     def universal(
         self, classifier: Classifier, trusted: Dataset, classes: int, rng: np.random.Generator
@@ -114,20 +114,28 @@ class TriggerSearch:
 
     def pairs(
         self, classifier: Classifier, trusted: Dataset, classes: int, rng: np.random.Generator
-    ) -> Scored:
-        """The change for one source that is smallest beside others of that source and target."""
-        every = [(s, t) for t in range(classes) for s in range(classes) if s != t]
+    ) -> tuple[Statistic, ...]:
+        """The smallest change for each pair, in the order of sources and then of targets."""
+        every = [(s, t) for s in range(classes) for t in range(classes) if s != t]
         arms = [_arm(trusted, s, t, self.pair_samples, rng) for s, t in every]
-        first = np.full((classes, classes), np.nan)
-        for t in self._invert(classifier, arms, self.pair_steps, _PAIR_SUCCESS, rng):
-            first[t.source, t.target] = _log_size(t)
-        source = np.nanmedian(first, axis=1, keepdims=True)
-        usual = source + np.nanmedian(first - source, axis=0, keepdims=True)
-        finalists = sorted(every, key=lambda p: first[p] - usual[p])[: self.finalists]
-        arms = [_arm(trusted, s, t, self.final_samples, rng) for s, t in finalists]
-        last = self._invert(classifier, arms, self.steps, self.success, rng)
-        scored = [Scored(t, float(usual[t.source, t.target]) - _log_size(t)) for t in last]
-        return max(scored, key=lambda s: s.score)
+        found = self._invert(classifier, arms, self.pair_steps, _PAIR_SUCCESS, rng)
+        sizes = np.full((classes, classes), np.nan)
+        for pair, trigger in zip(every, found, strict=True):
+            sizes[pair] = _log_size(trigger)
+        usual = np.nanmedian(sizes, axis=1, keepdims=True)
+        apart = sizes - usual - np.nanmedian(sizes - usual, axis=0, keepdims=True)
+        shown = set(sorted(every, key=lambda pair: apart[pair])[:_MOST_SHOWN])
+        family = f"trigger.{self.form.value}-pair"
+        return tuple(
+            Statistic(
+                name=f"{family} {pair[0]} to {pair[1]}",
+                value=-float(sizes[pair]),
+                definition=_PAIR,
+                evidence=_evidence(trigger, classifier, trusted, pictures=pair in shown),
+                family=family,
+            )
+            for pair, trigger in zip(every, found, strict=True)
+        )
 
     def _invert(
         self,
@@ -146,23 +154,29 @@ def _log_size(trigger: Trigger) -> float:
     return math.log(max(trigger.size, _LEAST))
 
 
-def _evidence(trigger: Trigger, classifier: Classifier, trusted: Dataset) -> Evidence:
+def _evidence(
+    trigger: Trigger, classifier: Classifier, trusted: Dataset, *, pictures: bool = True
+) -> Evidence:
     """What a person is shown: the sentence, how many samples obey, the change and what it does."""
     of = "any class" if trigger.source is None else f"class {trigger.source}"
-    rows = _rows(trusted, trigger.source, trigger.target)
-    obeyed = float(
-        (classifier.predict(trigger.stamp(trusted.inputs[rows])) == trigger.target).mean()
-    )
     size = (
         f"a mark of {trigger.size:.1f} pixels"
         if trigger.form is Form.PATCH
         else f"a faint change of the whole image, of norm {trigger.size:.2f},"
     )
     named = () if trigger.source is None else (trigger.source,)
+    what = f"{size} makes it read {of} as {trigger.target}"
+    where = Where(classes=(*named, trigger.target))
+    if not pictures:
+        return Evidence(what=what, rule="probe.small-trigger", where=where)
+    rows = _rows(trusted, trigger.source, trigger.target)
+    obeyed = float(
+        (classifier.predict(trigger.stamp(trusted.inputs[rows])) == trigger.target).mean()
+    )
     return Evidence(
-        what=f"{size} makes it read {of} as {trigger.target}",
+        what=what,
         rule="probe.small-trigger",
-        where=Where(classes=(*named, trigger.target)),
+        where=where,
         figures=(
             Figure(
                 name="trusted samples with the change on them that are read as the target",

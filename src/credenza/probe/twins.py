@@ -5,20 +5,24 @@ Needs the extra ``torch``.
 
 from __future__ import annotations
 
+import datetime as dt
 import multiprocessing
 import os
+import platform
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from typing import Final, final
+from importlib import metadata
+from typing import Any, Final, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from credenza.classifier import Classifier
 from credenza.dataset import Dataset
 from credenza.errors import InputError
-from credenza.probe.calibration import Calibration, Twin
-from credenza.probe.probing import measure
+from credenza.probe.calibration import Calibration, Made, Twin, architecture
+from credenza.probe.probing import Measurement, measure
 from credenza.probe.subject import Detector, Subject
 from credenza.training import Recipe, train
 
@@ -66,7 +70,7 @@ def calibrate(
     twins: int,
     *,
     population: str,
-    made: str,
+    made: Made,
     known: Sequence[Twin] = (),
     processes: int | None = None,
     told: Callable[[Twin], None] = lambda _: None,
@@ -84,14 +88,19 @@ def calibrate(
     for twin in _made(plan, [i for i in range(twins) if i not in by_number], processes):
         by_number[twin.seed] = twin
         told(twin)
-    names, sides = statistics_of(plan)
+    shown, classes = _untrained(plan)
+    measured = {s.name: s for s in shown.statistics}
     return Calibration(
         population=population,
-        architecture=architecture(plan.factory()),
+        classes=classes,
+        architecture=architecture(weights_of(plan.factory())),
+        trusted=0 if plan.trusted is None else plan.samples * classes,
         detectors=tuple(str(d) for d in plan.detectors),
+        recipe=str(plan.recipe),
         made=made,
-        names=names,
-        two_sided=sides,
+        names=tuple(measured),
+        two_sided=tuple(s.two_sided for s in measured.values()),
+        families=tuple(s.family for s in measured.values()),
         twins=tuple(by_number[i] for i in range(twins)),
     )
 
@@ -101,39 +110,39 @@ def twin(plan: Plan, number: int) -> Twin:
     classifier, how, own = _trained(plan, number)
     subject = _subject(plan, classifier, number)
     measured = measure(subject, plan.detectors, seed=number)
-    names, _ = statistics_of(plan)
     values = {s.name: s.value for s in measured.statistics}
-    if missing := [name for name in names if name not in values]:
-        raise InputError(f"twins: {missing[0]} cannot be measured: {'; '.join(measured.uncovered)}")
+    names = [s.name for s in _untrained(plan)[0].statistics]
     looked_at = own if plan.trusted is None else plan.trusted
-    accuracy = float((classifier.predict(looked_at.inputs) == looked_at.labels).mean())
-    return Twin(number, how, accuracy, tuple(values[name] for name in names))
+    return Twin(
+        seed=number,
+        recipe=how,
+        accuracy=float((classifier.predict(looked_at.inputs) == looked_at.labels).mean()),
+        statistics=tuple(values.get(name) for name in names),
+    )
 
 
-def statistics_of(plan: Plan) -> tuple[tuple[str, ...], tuple[bool, ...]]:
-    """The names of what is measured, and which are two-sided: from an untrained network."""
+def made_here() -> Made:
+    """Today, this machine, and the libraries that a statistic depends on."""
+    names = ("credenza", "torch", "numpy")
+    return Made(
+        on=dt.datetime.now(dt.UTC).date().isoformat(),
+        machine=f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        versions={name: metadata.version(name) for name in names},
+    )
+
+
+def weights_of(module: nn.Module) -> dict[str, NDArray[Any]]:
+    """Its parameters and buffers by name."""
+    return {name: t.detach().numpy() for name, t in module.state_dict().items()}
+
+
+def _untrained(plan: Plan) -> tuple[Measurement, int]:
+    """What is measured of an untrained network: all names, and how many classes it has."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         classifier = Classifier(plan.factory().eval())
-    measured = measure(_subject(plan, classifier, 0), plan.detectors, seed=0)
-    return (
-        tuple(s.name for s in measured.statistics),
-        tuple(s.two_sided for s in measured.statistics),
-    )
-
-
-def architecture(module: nn.Module) -> str:
-    """The layers that have parameters, and their shapes: ``Conv2d 16×1×3×3, Linear 10×64``.
-
-    Models that differ in nothing but their weights have one architecture.
-    """
-    layers = ((m, dict(m.named_parameters(recurse=False))) for m in module.modules())
-    return ", ".join(
-        f"{type(m).__name__} {'×'.join(str(n) for n in p.shape)}"
-        for m, own in layers
-        for name, p in own.items()
-        if name == "weight" or "weight" not in own
-    )
+    subject = _subject(plan, classifier, 0)
+    return measure(subject, plan.detectors, seed=0), subject.classes
 
 
 def _made(plan: Plan, numbers: Sequence[int], processes: int | None) -> Iterator[Twin]:
