@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.poison import building, plan, plots, scoring
-from benchmarks.poison.attacks import ATTACKS, Goal, Group
+from benchmarks.poison.attacks import ATTACKS, Group
 from benchmarks.poison.building import Made
 from benchmarks.poison.judging import LEVEL, Judge, Judged, area, folded
 from benchmarks.poison.plan import FULL, SHORT, Counts, Kind, Planned, Role
@@ -203,8 +203,7 @@ def _of_kind(judgement: Judgement, main: Judgement | None) -> list[Bar]:
         found = Share.found(judgement.of(family))
         bars += found.bar(f"{before}found: {family}", ">=", None if aim is None else aim - fall)
     detected = [r for f in judgement.families for r in judgement.of(f) if r.found(True)]
-    aimed = [r for r in detected if ATTACKS[r.planned.family].goal is not Goal.DAMAGE]
-    named = Share.count(aimed, Row.named)
+    named = Share.count(detected, Row.named)
     bars += named.bar(f"{before}target or pair named right, of those found", ">=", _NAMED - fall)
     return bars
 
