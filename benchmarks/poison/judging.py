@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from benchmarks.poison.data import CLASSES, TRUSTED_A_CLASS
 from benchmarks.poison.scoring import Scores, Value
-from credenza.probe.calibration import Calibration, Twin
-from credenza.probe.subject import Evidence, Statistic
+from credenza.probe.calibration import Calibration, Made, Twin
 
 LEVEL: Final = 0.01
 _RESAMPLES: Final = 500
@@ -22,20 +22,22 @@ class Judged:
     """What a probe says of a model.
 
     ``p`` is the combined conformal p-value, ``score`` what it ranks: higher is more suspicious.
-    ``classes`` are those of the finding that comes first, ``by`` what found it.
+    ``by`` is what the first finding comes from, ``classes`` those that it names. ``tails`` has the
+    tail score of each statistic, a family counting as one.
     """
 
     p: float
     score: float
     by: str
     classes: tuple[int, ...]
-    exact: bool = False
-    """Whether the model has a finding that needs no twins: an exact test's, or of a fault."""
+    tails: dict[str, float]
+    certain: bool = False
+    """Whether the model has a finding that needs no twins: of an exact test, or of a fault."""
 
     @property
     def found(self) -> bool:
         """Whether the probe has a finding, at `LEVEL`."""
-        return self.exact or self.p <= LEVEL
+        return self.certain or self.p <= LEVEL
 
 
 class Judge:
@@ -43,46 +45,43 @@ class Judge:
 
     def __init__(self, twins: Sequence[Scores], *, trusted: bool) -> None:
         self._trusted = trusted
-        of = [{v.name: v for v in self._values(t)} for t in twins]
-        common = [v for v in of[0].values() if all(v.name in values for values in of)] if of else []
+        of = [self._values(t) for t in twins]
+        known = {name: v for values in of for name, v in values.items()}
         self.calibration = Calibration(
             population="clean models of the benchmark",
-            architecture="",
+            classes=CLASSES,
+            architecture=(),
+            trusted=TRUSTED_A_CLASS * CLASSES if trusted else 0,
             detectors=(),
-            made="",
-            names=tuple(v.name for v in common),
-            two_sided=tuple(v.two_sided for v in common),
-            twins=tuple(
-                Twin(i, "", 0.0, tuple(values[v.name].value for v in common))
-                for i, values in enumerate(of)
-            ),
+            recipe="benchmarks/poison/plan.py",
+            made=Made(on="", machine="", versions={}),
+            names=tuple(known),
+            two_sided=tuple(v.two_sided for v in known.values()),
+            families=tuple(v.family for v in known.values()),
+            twins=tuple(_twin(i, values, known) for i, values in enumerate(of)),
         )
 
     def judge(self, model: Scores) -> Judged:
         """A model of the same kind as the twins."""
         if model.fault:
-            return Judged(self.calibration.least, math.inf, model.fault, (), exact=True)
-        values = {v.name: v for v in self._values(model)}
-        judged = self.calibration.judge([_statistic(v) for v in values.values()])
+            return Judged(self.calibration.least, math.inf, model.fault, (), {}, certain=True)
+        values = self._values(model)
+        judged = self.calibration.judge({name: v.value for name, v in values.items()})
         by = max(judged.tails, key=lambda name: judged.tails[name])
-        classes = values[by].classes
+        classes = values[judged.furthest[by]].classes
         exact = model.exact if self._trusted else ()
         if exact:  # a probe says these first
             by, classes = "exact test", exact[0]
-        return Judged(judged.p_value, judged.score, by, classes, exact=bool(exact))
+        certain = bool(exact)
+        return Judged(judged.p_value, judged.score, by, classes, judged.tails, certain=certain)
 
-    def _values(self, model: Scores) -> list[Value]:
-        return [v for v in model.values if self._trusted or not v.trusted]
+    def _values(self, model: Scores) -> dict[str, Value]:
+        return {v.name: v for v in model.values if self._trusted or not v.trusted}
 
 
-def _statistic(value: Value) -> Statistic:
-    return Statistic(
-        name=value.name,
-        value=value.value,
-        definition="",
-        evidence=Evidence(what=""),
-        two_sided=value.two_sided,
-    )
+def _twin(number: int, values: Mapping[str, Value], names: Iterable[str]) -> Twin:
+    statistics = tuple(values[n].value if n in values else None for n in names)
+    return Twin(seed=number, recipe="", accuracy=0.0, statistics=statistics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +106,3 @@ def area(clean: Sequence[float], attacked: Sequence[float], *, seed: int = 0) ->
     drawn = np.einsum("ri,ij,rj->r", rows, wins, columns, optimize=True) / wins.size
     low, high = np.quantile(drawn, (0.025, 0.975))
     return Area(float(wins.mean()), float(low), float(high))
-
-
-def folded(values: Sequence[float], clean: Sequence[float]) -> list[float]:
-    """How far each value lies from the median of the clean ones: for a two-sided statistic."""
-    middle = float(np.median(clean))
-    return [abs(v - middle) for v in values]

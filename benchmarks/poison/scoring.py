@@ -37,6 +37,7 @@ class Value:
     name: str
     value: float
     two_sided: bool
+    family: str
     classes: tuple[int, ...]
     trusted: bool
     """Whether its detector was given trusted samples."""
@@ -123,8 +124,7 @@ def _score(job: tuple[Planned, Made, tuple[Detector, ...], Path]) -> str:
         try:
             if not fault:
                 measured = detector.measure(given, seed=planned.seed)
-                trusted = Need.TRUSTED in detector.needs
-                line["statistics"] = [_line(s, trusted) for s in measured.statistics]
+                line["statistics"] = [_line(s) for s in measured.statistics]
                 if isinstance(detector, ConfusionCanaries):
                     line["exact"] = [list(f.where.classes) for f in detector.exact(given)]
         except InputError as e:
@@ -133,6 +133,7 @@ def _score(job: tuple[Planned, Made, tuple[Detector, ...], Path]) -> str:
             "seed": planned.seed,
             "root": made.root,
             "detector": str(detector),
+            "trusted": Need.TRUSTED in detector.needs,
             "code": code(detector),
             "seconds": round(time.process_time() - started, 3),
         }
@@ -149,19 +150,17 @@ def _finite(given: Subject) -> bool:
     return bool(np.isfinite(given.classifier.logits(given.trusted.inputs)).all())
 
 
-def _line(statistic: Statistic, trusted: bool) -> dict[str, Any]:
-    return {
-        "name": statistic.name,
-        "value": float(statistic.value),
-        "two_sided": statistic.two_sided,
-        "classes": list(statistic.evidence.where.classes),
-        "trusted": trusted,
-    }
+def _line(statistic: Statistic) -> list[Any]:
+    value = float(f"{statistic.value:.7g}")  # of a few hundred statistics, what float32 can hold
+    classes = list(statistic.evidence.where.classes)
+    return [statistic.name, value, statistic.two_sided, statistic.family, classes]
 
 
 def _scores(of: Sequence[dict[str, Any]]) -> Scores:
     values = [
-        Value(**{**s, "classes": tuple(s["classes"])}) for line in of for s in line["statistics"]
+        Value(name, value, two_sided, family, tuple(classes), line["trusted"])
+        for line in of
+        for name, value, two_sided, family, classes in line["statistics"]
     ]
     return Scores(
         values=tuple(values),

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.poison import building, plan, plots, scoring
 from benchmarks.poison.attacks import ATTACKS, Group
 from benchmarks.poison.building import Made
-from benchmarks.poison.judging import LEVEL, Judge, Judged, area, folded
+from benchmarks.poison.judging import LEVEL, Judge, Judged, area
 from benchmarks.poison.plan import FULL, SHORT, Counts, Kind, Planned, Role
 from benchmarks.poison.scoring import Scores
 from benchmarks.results import ROOT, Bar, write
@@ -163,7 +163,7 @@ def judged(kind: Kind, counts: Counts, detectors: Sequence[Detector], within: Pa
         clean=tuple(r for r in rows if r.planned.role is Role.CLEAN),
         attacked=tuple(r for r in rows if r.planned.role is Role.ATTACKED),
         refused=tuple(models[m.seed] for m in wanted if _is_refused(m, models)),
-        statistics=judges[True].calibration.names,
+        statistics=tuple(rows[0].judged[True].tails) if rows else (),
     )
 
 
@@ -313,28 +313,21 @@ def _area_lines(judgement: Judgement) -> list[str]:
         f"| --- |{' --- |' * len(families)}",
     ]
     for name in judgement.statistics:
-        clean = _values(judgement.clean, name)
-        both = _is_two_sided(judgement, name)
-        cells = [_cell(clean, _values(rows[f], name), both) for f in families]
+        clean = _tails(judgement.clean, name)
+        cells = [_cell(clean, _tails(rows[f], name)) for f in families]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 
 
-def _cell(clean: list[float], attacked: list[float], two_sided: bool) -> str:
+def _cell(clean: list[float], attacked: list[float]) -> str:
     if not clean or not attacked:
         return "–"
-    if two_sided:
-        attacked, clean = folded(attacked, clean), folded(clean, clean)
     of = area(clean, attacked)
     return f"{of.value:.2f} ({of.low:.2f}–{of.high:.2f})"
 
 
-def _values(rows: Sequence[Row], name: str) -> list[float]:
-    return [v.value for r in rows for v in r.scores.values if v.name == name]
-
-
-def _is_two_sided(judgement: Judgement, name: str) -> bool:
-    return any(v.two_sided for r in judgement.clean for v in r.scores.values if v.name == name)
+def _tails(rows: Sequence[Row], name: str) -> list[float]:
+    return [r.judged[True].tails[name] for r in rows if name in r.judged[True].tails]
 
 
 def _time_lines(judgements: Sequence[Judgement]) -> list[str]:
@@ -380,7 +373,7 @@ def _write_csv(path: Path, judgement: Judgement) -> None:
         out = csv.writer(file, lineterminator="\n")
         out.writerow((*head, "p", "p without data", "by", "named", *judgement.statistics))
         for row in (*judgement.twins, *judgement.clean, *judgement.attacked):
-            values = {v.name: v.value for v in row.scores.values}
+            values = _published(row)
             made, ours, theirs = row.made, row.judged[True], row.judged[False]
             out.writerow(
                 (
@@ -390,6 +383,12 @@ def _write_csv(path: Path, judgement: Judgement) -> None:
                     *(_short(values.get(name)) for name in judgement.statistics),
                 )
             )
+
+
+def _published(row: Row) -> dict[str, float]:
+    """The value of each statistic; of a family, of one for each pair of classes, its tail score."""
+    values = {v.name: v.value for v in row.scores.values}
+    return {name: values.get(name, tail) for name, tail in row.judged[True].tails.items()}
 
 
 def _short(value: float | None) -> str:
