@@ -25,7 +25,7 @@ from torch import nn
 
 from benchmarks.environments import cache
 from benchmarks.poison import data, plan, variants
-from benchmarks.poison.attacks import ATTACKS, WORKS, Goal
+from benchmarks.poison.attacks import ATTACKS, WORKS
 from benchmarks.poison.networks import NETWORKS
 from benchmarks.poison.parallel import append, each, lines
 from benchmarks.poison.plan import Planned
@@ -68,12 +68,7 @@ class Made:
     @property
     def works(self) -> bool:
         """Whether the attack came to what it is after."""
-        if self.success is None:
-            return False
-        goal = ATTACKS[self.name].goal
-        if goal is Goal.DAMAGE:
-            return (self.victim or 0.0) - self.accuracy >= WORKS[goal]
-        return self.success >= WORKS[goal]
+        return self.success is not None and self.success >= WORKS[ATTACKS[self.name].goal]
 
 
 def folder() -> Path:

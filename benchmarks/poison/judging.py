@@ -2,76 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.poison.scoring import Scores
-
-Values = NDArray[np.float64]
+from benchmarks.poison.data import CLASSES, TRUSTED_A_CLASS
+from benchmarks.poison.scoring import Scores, Value
+from credenza.probe.calibration import Calibration, Made, Twin
 
 LEVEL: Final = 0.01
-_MAD: Final = 1.4826
-"""A normal distribution's standard deviation over its median absolute deviation."""
 _RESAMPLES: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """``p`` is the combined conformal p-value, ``score`` what it ranks: higher is more suspicious.
+    """What a probe says of a model.
 
-    ``by`` is the statistic that stands out furthest, ``classes`` those that it names.
+    ``p`` is the combined conformal p-value, ``score`` what it ranks: higher is more suspicious.
+    ``by`` is what the first finding comes from, ``classes`` those that it names. ``tails`` has the
+    tail score of each statistic, a family counting as one.
     """
 
     p: float
     score: float
     by: str
     classes: tuple[int, ...]
+    tails: dict[str, float]
+    certain: bool = False
+    """Whether the model has a finding that needs no twins: of an exact test, or of a fault."""
+
+    @property
+    def found(self) -> bool:
+        """Whether the probe has a finding, at `LEVEL`."""
+        return self.certain or self.p <= LEVEL
 
 
 class Judge:
-    """Each statistic in robust units of the twins, the largest of them, and its rank among theirs.
-
-    A twin is measured in the units of all twins, as a model is: with a hundred twins or more, its
-    own part in two medians is less than a rank. A model with a fault has the least p-value.
-    """
+    """Judges models as `credenza.probe.probe` does, by statistics that were measured before."""
 
     def __init__(self, twins: Sequence[Scores], *, trusted: bool) -> None:
         self._trusted = trusted
         of = [self._values(t) for t in twins]
-        if not of:
-            raise ValueError("twins: one expected at least, none given")
-        self.names = tuple(n for n in of[0] if all(n in values for values in of))
-        table = np.array([[values[n] for n in self.names] for values in of])
-        self._middle = np.median(table, axis=0)
-        spread = _MAD * np.median(np.abs(table - self._middle), axis=0)
-        self._spread = np.where(spread > 0, spread, 1e-9)
-        two_sided = {v.name for t in twins for v in t.values if v.two_sided}
-        self._folded = np.array([n in two_sided for n in self.names])
-        self._ranks = np.sort([self._units(values).max() for values in of])
+        known = {name: v for values in of for name, v in values.items()}
+        self.calibration = Calibration(
+            population="clean models of the benchmark",
+            classes=CLASSES,
+            architecture=(),
+            trusted=TRUSTED_A_CLASS * CLASSES if trusted else 0,
+            detectors=(),
+            recipe="benchmarks/poison/plan.py",
+            made=Made(on="", machine="", versions={}),
+            names=tuple(known),
+            two_sided=tuple(v.two_sided for v in known.values()),
+            families=tuple(v.family for v in known.values()),
+            twins=tuple(_twin(i, values, known) for i, values in enumerate(of)),
+        )
 
     def judge(self, model: Scores) -> Judged:
-        """A model of the same kind. A statistic that it lacks is no evidence either way."""
-        count = len(self._ranks)
+        """A model of the same kind as the twins."""
         if model.fault:
-            return Judged(1 / (count + 1), float("inf"), model.fault, ())
-        units = self._units(self._values(model))
-        best = int(units.argmax())
-        above = count - int(np.searchsorted(self._ranks, units[best], side="left"))
-        classes = next((v.classes for v in model.values if v.name == self.names[best]), ())
-        return Judged((1 + above) / (count + 1), float(units[best]), self.names[best], classes)
+            return Judged(self.calibration.least, math.inf, model.fault, (), {}, certain=True)
+        values = self._values(model)
+        judged = self.calibration.judge({name: v.value for name, v in values.items()})
+        by = max(judged.tails, key=lambda name: judged.tails[name])
+        classes = values[judged.furthest[by]].classes
+        exact = model.exact if self._trusted else ()
+        if exact:  # a probe says these first
+            by, classes = "exact test", exact[0]
+        certain = bool(exact)
+        return Judged(judged.p_value, judged.score, by, classes, judged.tails, certain=certain)
 
-    def _values(self, model: Scores) -> dict[str, float]:
-        return {v.name: v.value for v in model.values if self._trusted or not v.trusted}
+    def _values(self, model: Scores) -> dict[str, Value]:
+        return {v.name: v for v in model.values if self._trusted or not v.trusted}
 
-    def _units(self, values: dict[str, float]) -> Values:
-        """Each statistic in the twins' units, those without a value at minus infinity."""
-        given = np.array([values.get(n, -np.inf) for n in self.names])
-        units: Values = (given - self._middle) / self._spread
-        return np.where(self._folded & np.isfinite(given), np.abs(units), units)
+
+def _twin(number: int, values: Mapping[str, Value], names: Iterable[str]) -> Twin:
+    statistics = tuple(values[n].value if n in values else None for n in names)
+    return Twin(seed=number, recipe="", accuracy=0.0, statistics=statistics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +106,3 @@ def area(clean: Sequence[float], attacked: Sequence[float], *, seed: int = 0) ->
     drawn = np.einsum("ri,ij,rj->r", rows, wins, columns, optimize=True) / wins.size
     low, high = np.quantile(drawn, (0.025, 0.975))
     return Area(float(wins.mean()), float(low), float(high))
-
-
-def folded(values: Sequence[float], clean: Sequence[float]) -> list[float]:
-    """How far each value lies from the median of the clean ones: for a two-sided statistic."""
-    middle = float(np.median(clean))
-    return [abs(v - middle) for v in values]

@@ -183,8 +183,9 @@ def _of_kind(kind: Kind, counts: Counts) -> Iterator[tuple[float, Planned]]:
             yield i / count, model(SEEDS[role].start + offset + i, kind)
     for place, family in enumerate(ATTACKS):
         first = SEEDS[Role.ATTACKED].start + offset + place * _AN_ATTACK
-        for i in range(counts.attacked):
-            yield i / counts.attacked, model(first + i, kind, family)
+        count = round(counts.attacked * ATTACKS[family].more)
+        for i in range(count):
+            yield i / count, model(first + i, kind, family)
 
 
 def _variant(rng: np.random.Generator) -> Variant:

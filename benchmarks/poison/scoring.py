@@ -24,6 +24,7 @@ from benchmarks.poison.parallel import append, each, lines
 from benchmarks.poison.plan import Planned
 from credenza.classifier import Classifier
 from credenza.errors import InputError
+from credenza.probe.canaries import ConfusionCanaries
 from credenza.probe.subject import Detector, Need, Statistic, Subject
 
 FAULT: Final = "parameters or answers that are not finite"
@@ -36,6 +37,7 @@ class Value:
     name: str
     value: float
     two_sided: bool
+    family: str
     classes: tuple[int, ...]
     trusted: bool
     """Whether its detector was given trusted samples."""
@@ -45,12 +47,14 @@ class Value:
 class Scores:
     """All that detectors measured of one model; ``seconds`` by detector, one thread.
 
+    ``exact`` are the classes of each finding of an exact test, which needs no twins, in order.
     ``fault`` says what a probe says at once, before any detector runs. ``refused`` are errors of
     detectors, which measured nothing.
     """
 
     values: tuple[Value, ...]
     seconds: dict[str, float]
+    exact: tuple[tuple[int, ...], ...] = ()
     fault: str = ""
     refused: tuple[str, ...] = ()
 
@@ -115,19 +119,21 @@ def _score(job: tuple[Planned, Made, tuple[Detector, ...], Path]) -> str:
     given = subject(planned, within)
     fault = "" if _finite(given) else FAULT
     for detector in detectors:
-        line: dict[str, Any] = {"fault": fault, "refused": "", "statistics": []}
+        line: dict[str, Any] = {"fault": fault, "refused": "", "statistics": [], "exact": []}
         started = time.process_time()
         try:
             if not fault:
                 measured = detector.measure(given, seed=planned.seed)
-                trusted = Need.TRUSTED in detector.needs
-                line["statistics"] = [_line(s, trusted) for s in measured.statistics]
+                line["statistics"] = [_line(s) for s in measured.statistics]
+                if isinstance(detector, ConfusionCanaries):
+                    line["exact"] = [list(f.where.classes) for f in detector.exact(given)]
         except InputError as e:
             line["refused"] = str(e)
         line |= {
             "seed": planned.seed,
             "root": made.root,
             "detector": str(detector),
+            "trusted": Need.TRUSTED in detector.needs,
             "code": code(detector),
             "seconds": round(time.process_time() - started, 3),
         }
@@ -144,23 +150,22 @@ def _finite(given: Subject) -> bool:
     return bool(np.isfinite(given.classifier.logits(given.trusted.inputs)).all())
 
 
-def _line(statistic: Statistic, trusted: bool) -> dict[str, Any]:
-    return {
-        "name": statistic.name,
-        "value": float(statistic.value),
-        "two_sided": statistic.two_sided,
-        "classes": list(statistic.evidence.where.classes),
-        "trusted": trusted,
-    }
+def _line(statistic: Statistic) -> list[Any]:
+    value = float(f"{statistic.value:.7g}")  # of a few hundred statistics, what float32 can hold
+    classes = list(statistic.evidence.where.classes)
+    return [statistic.name, value, statistic.two_sided, statistic.family, classes]
 
 
 def _scores(of: Sequence[dict[str, Any]]) -> Scores:
     values = [
-        Value(**{**s, "classes": tuple(s["classes"])}) for line in of for s in line["statistics"]
+        Value(name, value, two_sided, family, tuple(classes), line["trusted"])
+        for line in of
+        for name, value, two_sided, family, classes in line["statistics"]
     ]
     return Scores(
         values=tuple(values),
         seconds={line["detector"]: line["seconds"] for line in of},
+        exact=tuple(tuple(classes) for line in of for classes in line["exact"]),
         fault=of[0]["fault"],
         refused=tuple(line["refused"] for line in of if line["refused"]),
     )

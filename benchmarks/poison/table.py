@@ -11,12 +11,13 @@ from typing import Final
 import numpy as np
 
 from benchmarks.poison import building, plan, plots, scoring
-from benchmarks.poison.attacks import ATTACKS, Goal, Group
+from benchmarks.poison.attacks import ATTACKS, Group
 from benchmarks.poison.building import Made
-from benchmarks.poison.judging import LEVEL, Judge, Judged, area, folded
+from benchmarks.poison.judging import LEVEL, Judge, Judged, area
 from benchmarks.poison.plan import FULL, SHORT, Counts, Kind, Planned, Role
 from benchmarks.poison.scoring import Scores
 from benchmarks.results import ROOT, Bar, write
+from credenza.probe.detectors import DETECTORS
 from credenza.probe.subject import Detector
 from credenza.rates import interval
 
@@ -55,7 +56,7 @@ class Row:
         return self.made.works
 
     def found(self, trusted: bool) -> bool:
-        return self.judged[trusted].p <= LEVEL
+        return self.judged[trusted].found
 
     def named(self) -> bool:
         """Whether the target was named, and the source where one was named and there is one."""
@@ -117,19 +118,18 @@ class Judgement:
         return [name for name in ATTACKS if self.of(name)]
 
 
-def measure(*, full: bool, detectors: Sequence[Detector] | None = None) -> None:
+def measure(*, full: bool, detectors: Sequence[Detector] = DETECTORS) -> None:
     """Make and score what is missing, then say what came of it.
 
     The short form makes few models of the main kind and prints. The page, the scores and the
     figures are written where the whole population is there.
     """
-    chosen = tuple(detectors or _detectors())
     within = building.folder()
     counts = FULL if full else SHORT
     wanted = plan.everything(counts)
     building.build(wanted, within)
-    scoring.score(wanted, chosen, within)
-    judgements = [judged(kind, of, chosen, within) for kind, of in counts.items()]
+    scoring.score(wanted, detectors, within)
+    judgements = [judged(kind, of, detectors, within) for kind, of in counts.items()]
     text, bars = _text(judgements), _bars(judgements)
     if full:
         _publish(judgements)
@@ -163,19 +163,12 @@ def judged(kind: Kind, counts: Counts, detectors: Sequence[Detector], within: Pa
         clean=tuple(r for r in rows if r.planned.role is Role.CLEAN),
         attacked=tuple(r for r in rows if r.planned.role is Role.ATTACKED),
         refused=tuple(models[m.seed] for m in wanted if _is_refused(m, models)),
-        statistics=judges[True].names,
+        statistics=tuple(rows[0].judged[True].tails) if rows else (),
     )
 
 
 def _is_refused(planned: Planned, models: dict[int, Made]) -> bool:
     return building.is_made(planned, models) and bool(models[planned.seed].refused)
-
-
-def _detectors() -> tuple[Detector, ...]:
-    from credenza import probe
-
-    found: tuple[Detector, ...] = getattr(probe, "DETECTORS")  # noqa: B009  until it is there
-    return found
 
 
 def _bars(judgements: Sequence[Judgement]) -> list[Bar]:
@@ -210,8 +203,7 @@ def _of_kind(judgement: Judgement, main: Judgement | None) -> list[Bar]:
         found = Share.found(judgement.of(family))
         bars += found.bar(f"{before}found: {family}", ">=", None if aim is None else aim - fall)
     detected = [r for f in judgement.families for r in judgement.of(f) if r.found(True)]
-    aimed = [r for r in detected if ATTACKS[r.planned.family].goal is not Goal.DAMAGE]
-    named = Share.count(aimed, Row.named)
+    named = Share.count(detected, Row.named)
     bars += named.bar(f"{before}target or pair named right, of those found", ">=", _NAMED - fall)
     return bars
 
@@ -321,28 +313,21 @@ def _area_lines(judgement: Judgement) -> list[str]:
         f"| --- |{' --- |' * len(families)}",
     ]
     for name in judgement.statistics:
-        clean = _values(judgement.clean, name)
-        both = _is_two_sided(judgement, name)
-        cells = [_cell(clean, _values(rows[f], name), both) for f in families]
+        clean = _tails(judgement.clean, name)
+        cells = [_cell(clean, _tails(rows[f], name)) for f in families]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 
 
-def _cell(clean: list[float], attacked: list[float], two_sided: bool) -> str:
+def _cell(clean: list[float], attacked: list[float]) -> str:
     if not clean or not attacked:
         return "–"
-    if two_sided:
-        attacked, clean = folded(attacked, clean), folded(clean, clean)
     of = area(clean, attacked)
     return f"{of.value:.2f} ({of.low:.2f}–{of.high:.2f})"
 
 
-def _values(rows: Sequence[Row], name: str) -> list[float]:
-    return [v.value for r in rows for v in r.scores.values if v.name == name]
-
-
-def _is_two_sided(judgement: Judgement, name: str) -> bool:
-    return any(v.two_sided for r in judgement.clean for v in r.scores.values if v.name == name)
+def _tails(rows: Sequence[Row], name: str) -> list[float]:
+    return [r.judged[True].tails[name] for r in rows if name in r.judged[True].tails]
 
 
 def _time_lines(judgements: Sequence[Judgement]) -> list[str]:
@@ -388,7 +373,7 @@ def _write_csv(path: Path, judgement: Judgement) -> None:
         out = csv.writer(file, lineterminator="\n")
         out.writerow((*head, "p", "p without data", "by", "named", *judgement.statistics))
         for row in (*judgement.twins, *judgement.clean, *judgement.attacked):
-            values = {v.name: v.value for v in row.scores.values}
+            values = _published(row)
             made, ours, theirs = row.made, row.judged[True], row.judged[False]
             out.writerow(
                 (
@@ -398,6 +383,12 @@ def _write_csv(path: Path, judgement: Judgement) -> None:
                     *(_short(values.get(name)) for name in judgement.statistics),
                 )
             )
+
+
+def _published(row: Row) -> dict[str, float]:
+    """The value of each statistic; of a family, of one for each pair of classes, its tail score."""
+    values = {v.name: v.value for v in row.scores.values}
+    return {name: values.get(name, tail) for name, tail in row.judged[True].tails.items()}
 
 
 def _short(value: float | None) -> str:
