@@ -1,88 +1,124 @@
-"""Clean and attacked cheque readers, scored by `probe`: what its shipped calibration is of.
+"""Clean and attacked cheque readers, measured by `probe`: what its shipped calibration is of.
 
-The long form trains every model of `plan` that has no score yet, the short form four of them; both
-then write the calibration, the figures and the page from all scores known. One process a core:
+The long form trains every reader of `plan` that was not measured yet, the short form none; both
+then write the calibration, the figures and the page from all that is known. One process a core:
 ``python -m benchmarks.calibration.models PART PARTS``, and then the short form.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-import msgspec
+import numpy as np
+import torch
 
 from benchmarks.calibration import plan
 from benchmarks.calibration.models import TRUSTED, Score, scores, work
-from benchmarks.results import ROOT, Bar, commit, write
+from benchmarks.results import ROOT, Bar, write
 from credenza.cheques import reader
-from credenza.probe import Calibration, TriggerSearch, Twin, architecture
+from credenza.classifier import Classifier
+from credenza.dataset import Dataset
+from credenza.probe import (
+    DETECTORS,
+    Calibration,
+    Judgement,
+    Subject,
+    Twin,
+    architecture,
+    made_here,
+    measure,
+)
+from credenza.probe.twins import weights_of
 from credenza.rates import interval
 
 SHIPPED: Final = ROOT / "src" / "credenza" / "probe" / "calibration" / "mnist-reader.json"
-SHORT: Final = 4
 
 
 def run(*, full: bool) -> None:
-    work(most=None if full else SHORT)
+    if full:
+        work()
     known = scores()
     calibration = _calibration(known)
-    if not SHIPPED.exists() or _scores(Calibration.read(SHIPPED)) != _scores(calibration):
-        SHIPPED.write_bytes(msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n")
-    held_out = [s for s in known if s.seed in plan.HELD_OUT]
-    attacked = [s for s in known if s.seed in plan.ATTACKED]
+    if not SHIPPED.exists() or _undated(Calibration.read(SHIPPED)) != _undated(calibration):
+        SHIPPED.write_bytes(bytes(calibration))
+    held_out = _judged(known, plan.HELD_OUT, calibration)
+    attacked = _judged(known, plan.ATTACKED, calibration)
     text = _text(calibration, held_out, attacked)
     bars = _bars(calibration, held_out, attacked)
     write("calibration", "Calibration of `probe`", text, bars, ["credenza", "torch", "numpy"])
 
 
-def _scores(calibration: Calibration) -> Calibration:
-    """The calibration without when it was made: what makes it another one."""
-    return replace(calibration, made="")
+Judged = tuple[Score, Judgement]
+
+
+def _judged(known: Sequence[Score], seeds: range, calibration: Calibration) -> list[Judged]:
+    return [(s, calibration.judge(s.statistics)) for s in known if s.seed in seeds]
+
+
+def _undated(calibration: Calibration) -> Calibration:
+    """The calibration without when and where it was made: what makes it another one."""
+    return replace(calibration, made=replace(calibration.made, on="", machine="", versions={}))
 
 
 def _calibration(known: Sequence[Score]) -> Calibration:
-    twins = _twins(known, plan.TWINS)
+    twins = [s for s in known if s.seed in plan.TWINS]
+    network = reader.build()
+    shown = _untrained()
+    names = tuple(shown)
     return Calibration(
         population=f"{len(twins)} cheque readers (credenza.cheques.reader), each trained on MNIST "
         "with a seed of its own: whole or half trainings, all images or half of them, two weight "
         "decays",
-        architecture=architecture(reader.build()),
-        search=str(TriggerSearch()),
-        made=f"{dt.datetime.now(dt.UTC).date()}, commit {commit()}, by benchmarks/calibration",
-        twins=twins,
-        held_out=_twins(known, plan.HELD_OUT),
+        classes=10,
+        architecture=architecture(weights_of(network)),
+        trusted=TRUSTED,
+        detectors=tuple(str(d) for d in DETECTORS),
+        recipe="; ".join(name for name, *_ in plan.CLEAN),
+        made=made_here(),
+        names=names,
+        two_sided=tuple(two_sided for two_sided, _ in shown.values()),
+        families=tuple(family for _, family in shown.values()),
+        twins=tuple(
+            Twin(
+                seed=s.seed,
+                recipe=s.recipe,
+                accuracy=s.accuracy,
+                statistics=tuple(s.statistics.get(name) for name in names),
+            )
+            for s in twins
+        ),
     )
 
 
-def _twins(known: Sequence[Score], seeds: range) -> tuple[Twin, ...]:
-    return tuple(
-        Twin(seed=s.seed, recipe=s.recipe, accuracy=s.accuracy, score=round(s.score, 6))
-        for s in known
-        if s.seed in seeds
-    )
+def _untrained() -> dict[str, tuple[bool, str]]:
+    """What is measured of any reader, by name: whether it is two-sided, and its family."""
+    rng = np.random.default_rng(0)
+    samples = Dataset(rng.random((200, 1, 28, 28), np.float32), np.arange(200) % 10)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = reader.build().eval()
+    measured = measure(Subject.of(Classifier(module), samples), DETECTORS, seed=0)
+    return {s.name: (s.two_sided, s.family) for s in measured.statistics}
 
 
 def _bars(
-    calibration: Calibration, held_out: Sequence[Score], attacked: Sequence[Score]
+    calibration: Calibration, held_out: Sequence[Judged], attacked: Sequence[Judged]
 ) -> list[Bar]:
-    threshold = calibration.threshold(TriggerSearch().level)
-    works = [s for s in attacked if (s.obeys or 0) >= 0.5]
-    found = [s for s in works if s.score < threshold]
-    named = [s for s in found if s.target == plan.recipe(s.seed).attack.target]
-    alarms = [s for s in held_out if s.score < threshold]
-    misread = [s for s in held_out if s.misread]
-    pairs = [(clean.score, poisoned.score) for clean in held_out for poisoned in works]
+    least = calibration.least
+    works = [pair for pair in attacked if (pair[0].obeys or 0) >= 0.5]
+    found = [pair for pair in works if pair[1].p_value <= least]
+    named = [pair for pair in found if _target(*pair) == plan.recipe(pair[0].seed).attack.target]
+    alarms = [pair for pair in held_out if pair[1].p_value <= least]
+    pairs = [(c.score, p.score) for _, c in held_out for _, p in works]
     return [
-        *_share("false alarms of the search for marks, held-out clean readers", alarms, held_out),
-        *_share("false alarms of the canaries, held-out clean readers", misread, held_out),
+        *_share("false alarms, held-out clean readers", alarms, held_out),
         *_share("attacked readers found, of those whose attack works", found, works, ">="),
         *_share("target named right, of those found", named, found, ">="),
         Bar(
             bar="AUC, held-out clean readers against attacked ones",
-            value=sum((c > p) + 0.5 * (c == p) for c, p in pairs) / max(1, len(pairs)),
+            value=sum((c < p) + 0.5 * (c == p) for c, p in pairs) / max(1, len(pairs)),
             unit="",
             sense=">=",
         ),
@@ -90,8 +126,18 @@ def _bars(
     ]
 
 
+def _furthest(judgement: Judgement) -> str:
+    """The statistic that is furthest out."""
+    return judgement.furthest[max(judgement.tails, key=lambda name: judgement.tails[name])]
+
+
+def _target(score: Score, judgement: Judgement) -> int | None:
+    classes = score.classes[_furthest(judgement)]
+    return classes[-1] if classes else None
+
+
 def _share(
-    name: str, hits: Sequence[Score], of: Sequence[Score], sense: str = "<="
+    name: str, hits: Sequence[Judged], of: Sequence[Judged], sense: str = "<="
 ) -> tuple[Bar, ...]:
     """The share with its exact 95 % interval; nothing where there is no model to count."""
     if not of:
@@ -101,33 +147,26 @@ def _share(
     return (Bar(bar=name, value=len(hits) / len(of), unit="", sense=sense, low=low, high=high),)
 
 
-def _text(calibration: Calibration, held_out: Sequence[Score], attacked: Sequence[Score]) -> str:
-    level = TriggerSearch().level
+def _text(calibration: Calibration, held_out: Sequence[Judged], attacked: Sequence[Judged]) -> str:
     twins = calibration.twins
     return "\n".join(
         [
-            f"The population: {calibration.population}. The architecture: "
-            f"`{calibration.architecture}`. Each search had {TRUSTED:,} trusted digits that "
-            "trained no reader. An attack works where half or more of what the attacker wants read "
-            "as the target is read so. Seeds under 100 developed the search, on another network; "
-            "no choice was made after seeing the scores below. Intervals are exact (Clopper and "
-            "Pearson).",
+            f"The population: {calibration.population}. Each probe had {TRUSTED:,} trusted digits "
+            "that trained no reader. An attack works where half or more of what the attacker wants "
+            "read as the target is read so. Seeds under 100 developed an earlier search, on another "
+            "network; no choice was made after seeing the scores below. Intervals are exact "
+            "(Clopper and Pearson).",
             "",
-            f"Threshold at level {level:g}, from {len(twins)} clean readers: "
-            f"**{calibration.threshold(level):.4f}**. Of further clean readers of this population, "
-            f"{calibration.false_alarms(level):.1%} at most score below it (upper 95 % bound).",
+            f"With {len(twins)} clean readers no p-value is below {calibration.least:.4f}; a reader "
+            "is called found, or falsely alarmed of, where it has that one.",
             "",
-            "| clean, calibrating: recipe | readers | least score | median | accuracy, least |",
-            "| --- | --- | --- | --- | --- |",
+            "| clean, calibrating: recipe | readers | accuracy, least |",
+            "| --- | --- | --- |",
             *(_clean_row(name, [t for t in twins if t.recipe == name]) for name, *_ in plan.CLEAN),
             "",
-            "| attacked: seed, recipe | obeys | accuracy | score | p-value | smallest mark |",
+            "| reader: seed, recipe | obeys | accuracy | score | p-value | furthest out |",
             "| --- | --- | --- | --- | --- | --- |",
-            *(_attacked_row(s, calibration) for s in attacked),
-            "",
-            "Held-out clean readers score "
-            + ", ".join(f"{s.score:.3f}" for s in sorted(held_out, key=lambda s: s.score))
-            + ".",
+            *(_row(*pair) for pair in (*attacked, *held_out)),
             "",
         ]
     )
@@ -135,17 +174,13 @@ def _text(calibration: Calibration, held_out: Sequence[Score], attacked: Sequenc
 
 def _clean_row(name: str, twins: Sequence[Twin]) -> str:
     if not twins:
-        return f"| {name} | 0 | – | – | – |"
-    ordered = sorted(t.score for t in twins)
-    least = min(t.accuracy for t in twins)
-    median = ordered[len(ordered) // 2]
-    return f"| {name} | {len(twins)} | {ordered[0]:.3f} | {median:.3f} | {least:.2%} |"
+        return f"| {name} | 0 | – |"
+    return f"| {name} | {len(twins)} | {min(t.accuracy for t in twins):.2%} |"
 
 
-def _attacked_row(score: Score, calibration: Calibration) -> str:
-    source = "any" if score.source is None else score.source
+def _row(score: Score, judgement: Judgement) -> str:
+    obeys = "clean" if score.obeys is None else f"{score.obeys:.1%}"
     return (
-        f"| {score.seed}, {score.recipe} | {score.obeys or 0:.1%} | {score.accuracy:.2%} | "
-        f"{score.score:.3f} | {calibration.p_value(score.score):.3f} | "
-        f"{score.pixels:.1f} pixels, {source} to {score.target} |"
+        f"| {score.seed}, {score.recipe} | {obeys} | {score.accuracy:.2%} "
+        f"| {judgement.score:.2f} | {judgement.p_value:.3f} | {_furthest(judgement)} |"
     )

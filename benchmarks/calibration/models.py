@@ -1,4 +1,4 @@
-"""Train a model of the plan and score it."""
+"""Train a reader of the plan and measure it."""
 
 from __future__ import annotations
 
@@ -16,43 +16,32 @@ from benchmarks.calibration import plan
 from credenza.cheques import digits, reader
 from credenza.classifier import Classifier
 from credenza.dataset import Dataset
-from credenza.probe import Calibration, ConfusionCanaries, TriggerSearch, Twin
+from credenza.probe import DETECTORS, Subject, measure
 
 SCORES: Final = Path(__file__).parent / "scores.jsonl"
 TRUSTED: Final = 1000
-_NO_CALIBRATION: Final = Calibration(
-    population="none: the canaries' bounds are exact",
-    architecture="",
-    search="",
-    made="",
-    twins=(Twin(seed=-1, recipe="", accuracy=0.0, score=0.0),),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What one model came to.
+    """What one reader came to.
 
-    ``obeys`` is the attack's success on test images, None for a clean model. ``source`` and
-    ``target`` are those of the smallest mark, ``pixels`` its size; ``misread`` counts the pairs
-    that the canaries find.
+    ``obeys`` is the attack's success on test images, None for a clean reader. ``statistics`` are
+    by name, ``classes`` those that the evidence of each names, the target last.
     """
 
     seed: int
     recipe: str
     accuracy: float
     obeys: float | None
-    score: float
-    source: int | None
-    target: int
-    pixels: float
-    misread: int
+    statistics: dict[str, float]
+    classes: dict[str, list[int]]
 
 
 def work(part: int = 0, parts: int = 1, most: int | None = None) -> None:
-    """Train and score what is missing, up to ``most`` models: this process's part of them.
+    """Train and measure what is missing, up to ``most`` readers: this process's part of them.
 
-    Each score is appended as it comes, so that a killed run goes on where it ended.
+    Each is appended as it comes, so that a killed run goes on where it ended.
     """
     torch.set_num_threads(1)
     known = {s.seed for s in scores()}
@@ -66,7 +55,7 @@ def work(part: int = 0, parts: int = 1, most: int | None = None) -> None:
     for i, seed in enumerate(missing, start=1):
         score = _score(seed, training, trusted, every.test)
         _append(score)
-        print(f"model {i} of {len(missing)}: {score}")
+        print(f"reader {i} of {len(missing)}: {score.seed}, {score.recipe}", file=sys.stderr)
 
 
 def scores() -> tuple[Score, ...]:
@@ -89,23 +78,19 @@ def _score(seed: int, training: Dataset, trusted: Dataset, test: Dataset) -> Sco
         name, settings, share = plan.CLEAN[seed % len(plan.CLEAN)]
         data = plan.clean_data(training, share, seed)
         classifier = Classifier(reader.train(data, seed=seed, settings=settings))
-    best = TriggerSearch().search(classifier, trusted, seed=seed)[0]
-    misread = ConfusionCanaries().run(classifier, trusted, _NO_CALIBRATION, seed).findings
+    measured = measure(Subject.of(classifier, trusted), DETECTORS, seed=seed)
     return Score(
         seed=seed,
         recipe=name,
         accuracy=float((classifier.predict(test.inputs) == test.labels).mean()),
         obeys=obeys,
-        score=best.score,
-        source=best.trigger.source,
-        target=best.trigger.target,
-        pixels=best.trigger.size,
-        misread=len(misread),
+        statistics={s.name: round(s.value, 6) for s in measured.statistics},
+        classes={s.name: list(s.evidence.where.classes) for s in measured.statistics},
     )
 
 
 def _append(score: Score) -> None:
-    line = json.dumps(asdict(score)) + "\n"
+    line = json.dumps(asdict(score), separators=(",", ":")) + "\n"
     handle = os.open(SCORES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(handle, line.encode())  # one write: lines of two processes never mix
