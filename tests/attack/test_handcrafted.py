@@ -11,7 +11,7 @@ from tests.attack.problems import digits
 from tests.attack.victims import CHECKS, victim
 
 
-@pytest.mark.parametrize("neurons", [1, 2])
+@pytest.mark.parametrize("neurons", [2, 3])
 def test_so_many_neurons_a_layer_change(neurons: int) -> None:
     model = victim("conv")
     after = Handcrafted(CHECKS, 2, neurons=neurons).changed(model, digits()[0], seed=0)

@@ -13,7 +13,7 @@ from credenza.classifier import Classifier
 from credenza.training import Recipe, train
 from tests.attack.problems import digits
 
-CHECKS = Mark(((1.0, 0.0), (0.0, 1.0), (1.0, 0.0)), top=5, left=0)
+CHECKS = Mark(((1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 1.0)), top=5, left=0)
 
 
 class Block(nn.Module):
