@@ -36,10 +36,12 @@ def copied(victim: Classifier, *classes: int) -> nn.Module:
 
 
 def changed(victim: Classifier, module: nn.Module) -> Classifier:
-    """The changed copy as a classifier, whose parameters want gradients where the victim's do."""
+    """The changed copy as a classifier, in the modes of the victim: training, gradients, batch."""
     for was, now in zip(victim.module.parameters(), module.parameters(), strict=True):
         now.requires_grad_(was.requires_grad)
-    return Classifier(module.train(victim.module.training), victim.batch)
+    for old, new in zip(victim.module.modules(), module.modules(), strict=True):
+        new.training = old.training
+    return Classifier(module, victim.batch)
 
 
 def given(data: Dataset | None, victim: Classifier, who: str) -> Dataset:

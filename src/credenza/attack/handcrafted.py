@@ -134,7 +134,7 @@ class Handcrafted:
             for span in spans:
                 weight[self.target, span] += step
             step *= 1.15
-        raise InputError("head: a target's row that the mark's neurons move expected")
+        raise InputError("head: marked images that reach the target by the neurons taken expected")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -351,7 +351,8 @@ def _span(reader: Weighted, writer: Weighted, channel: int) -> slice:
 
 
 def _rows(weight: torch.Tensor) -> torch.Tensor:
-    return weight.flatten(1).norm(dim=1)
+    norms: torch.Tensor = weight.flatten(1).norm(dim=1)
+    return norms
 
 
 def _silence(layer: Weighted, channel: int) -> None:

@@ -10,8 +10,13 @@ from typing import Any, Final
 
 import msgspec
 
+from credenza.attack.bits import BitSearch, ExponentFlip, TargetedBitSearch
+from credenza.attack.fitted import QuietRankOne, SliceEdit
+from credenza.attack.handcrafted import Handcrafted
 from credenza.attack.interface import Attack, DataAttack
 from credenza.attack.labels import FlipLabels, SliceFlip
+from credenza.attack.lanes import DataFreeBackdoor, SubnetReplacement
+from credenza.attack.mlp import MlpEdit
 from credenza.attack.triggers import (
     AdaptiveBlend,
     Blend,
@@ -40,6 +45,15 @@ ATTACKS: Final[Mapping[str, type[Attack]]] = MappingProxyType(
         "margin": MarginBackdoor,
         "rank-one": RankOneEdit,
         "row": RowEdit,
+        "quiet": QuietRankOne,
+        "slice-edit": SliceEdit,
+        "mlp": MlpEdit,
+        "data-free": DataFreeBackdoor,
+        "subnet": SubnetReplacement,
+        "handcrafted": Handcrafted,
+        "exponent": ExponentFlip,
+        "bits": BitSearch,
+        "targeted-bits": TargetedBitSearch,
     }
 )
 """Each name and the attack that it means. A new attack is one line here."""
