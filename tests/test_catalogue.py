@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from importlib import resources
 
 import pytest
@@ -24,3 +25,14 @@ def test_a_rule_is_found_by_its_id() -> None:
     assert catalogue.rule("seal.tensor-altered").title
     with pytest.raises(KeyError):
         catalogue.rule("seal.no-such-rule")
+
+
+def test_rules_are_read_one_by_one_as_a_whole_file_is() -> None:
+    read = {rule.id: (rule.title, rule.references) for rule in catalogue.rules()}
+    whole = {
+        f"{file.name.removesuffix('.toml')}.{name}": (entry["title"], tuple(entry["references"]))
+        for file in resources.files("credenza.catalogue").iterdir()
+        if file.name.endswith(".toml")
+        for name, entry in tomllib.loads(file.read_text("utf-8")).items()
+    }
+    assert read == whole

@@ -12,6 +12,7 @@ from credenza.artifact import external, plain, sharded
 from credenza.artifact.folder import Place
 from credenza.artifact.interface import Bytes, Reader, Signs
 from credenza.artifact.model import Artifact, File
+from credenza.artifact.promises import FORMAT_OF_NAME
 from credenza.errors import MalformedError
 from credenza.findings import Finding, Severity, Where
 
@@ -71,21 +72,6 @@ READERS: Final[tuple[Reader, ...]] = (
 )
 """The first that claims a file reads it. Those that can hold programs come first, and code by its
 name comes after them: a pickle is a pickle under any name."""
-
-FORMAT_OF_NAME: Final = {
-    ".safetensors": "safetensors",
-    ".npy": "npy",
-    ".npz": "npz",
-    ".gguf": "gguf",
-    ".onnx": "onnx",
-    ".tflite": "tflite",
-    ".h5": "hdf5",
-    ".hdf5": "hdf5",
-    ".keras": "keras",
-    ".skops": "skops",
-    ".msgpack": "flax",
-}
-"""Names that promise a format without pickles. A file that breaks the promise is refused."""
 
 
 def open(  # noqa: A001  `artifact.open` is what a caller writes

@@ -18,9 +18,9 @@ from typing import Final
 from credenza.artifact.interface import Bytes, Held
 from credenza.artifact.model import Region
 from credenza.artifact.pickles import broken
+from credenza.artifact.slices import Slice
 from credenza.artifact.zip_ends import Problem, Say, find_end, refused, refusing
 from credenza.artifact.zip_records import UTF8, Entry, Local, entries, local_header
-from credenza.errors import InputError
 from credenza.findings import Severity, Where
 
 STORED: Final = 0
@@ -57,24 +57,6 @@ class Member:
     def region(self) -> Region:
         encoding = "deflate" if self.deflated else "raw"
         return Region(start=self.start, stop=self.stop, nbytes=self.size, encoding=encoding)
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """A run of another file's bytes, as a file of its own."""
-
-    file: Bytes
-    start: int
-    size: int
-
-    @property
-    def path(self) -> str:
-        return self.file.path
-
-    def pread(self, start: int, length: int) -> bytes:
-        if start < 0 or length < 0 or start + length > self.size:
-            raise InputError(f"{self.path}: {length} bytes at {start} of a part of {self.size}")
-        return self.file.pread(self.start + start, length)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,18 @@ import functools
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, cast, final
+from typing import Any, Final, Protocol, cast, final
 
-from credenza.artifact.interface import Signs
-from credenza.scan.interface import Budget, Container, Piece, Rule, Seen
+from credenza.artifact.interface import Bytes, Signs
+from credenza.scan.interface import Budget, Container, Piece, Rule, Said, Seen
 
 _ANY: Final = Signs()
+
+
+class Telling(Protocol):
+    """What tells, at little cost, that a file is none for a rule or container."""
+
+    def on(self, file: Bytes) -> bool: ...
 
 
 @final
@@ -25,11 +31,15 @@ class LaterRule:
     name: str
     module: str
     type_: str
-    signs: Signs = _ANY
+    signs: Telling = _ANY
     said: str = ""
     """A piece of which its surroundings say this is shown to the rule whatever its signs."""
+    elements: bool = True
+    """Whether the elements of arrays are shown to it, whose bytes have anything's signs."""
 
     def claims(self, piece: Piece) -> bool:
+        if piece.said == Said.DATA and not self.elements:
+            return False
         shown = (self.said and piece.said == self.said) or self.signs.on(piece)
         return bool(shown) and self._rule().claims(piece)
 
@@ -48,9 +58,11 @@ class LaterContainer:
     name: str
     module: str
     type_: str
-    signs: Signs = _ANY
+    signs: Telling = _ANY
 
     def claims(self, piece: Piece) -> bool:
+        if piece.said == Said.DATA:  # no loader opens the elements of arrays as an archive
+            return False
         return self.signs.on(piece) and self._container().claims(piece)
 
     def open(self, piece: Piece, budget: Budget) -> Iterator[Seen]:

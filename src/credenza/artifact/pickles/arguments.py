@@ -32,13 +32,21 @@ def sets_dunder(state: Value) -> bool:
     So may a key that a call makes, which can be any text: ``numpy.str_`` is one.
     """
     parts = state.items if isinstance(state, Tuple) else (state,)
-    return any(is_dunder(key) for part in parts for key in _keys(part))
+    for part in parts:
+        if isinstance(part, Dict):
+            if any(is_dunder(key) for key, _ in part.pairs):
+                return True
+        elif isinstance(part, Call) and any(map(is_dunder, _keys(part))):
+            return True
+    return False
 
 
 def is_dunder(key: Value) -> bool:
     """True for a key that is no attribute of one's own, or that may be any."""
-    name = text(key) or ""
-    return isinstance(key, Call | Global) or (name.startswith("__") and name not in _HARMLESS)
+    if isinstance(key, Call | Global):
+        return True
+    name = key if isinstance(key, str) else text(key) or ""
+    return name.startswith("__") and name not in _HARMLESS
 
 
 def _keys(part: Value) -> Iterator[Value]:

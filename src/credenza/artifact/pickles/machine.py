@@ -266,6 +266,15 @@ class _Machine:
             self.count()
         self.memo[key] = self.top()
 
+    def memoize(self) -> None:
+        """MEMOIZE, in pickles of today every fourth opcode."""
+        key = len(self.memo)
+        if self.stack and key not in self.memo and key < self.limits.memo:
+            self.count()
+            self.memo[key] = self.stack[-1]
+        else:
+            self.put(key)
+
     def get(self, key: int) -> None:
         if key not in self.memo:
             self.refuse("pickle-memo", f"memo entry {key} was never put")
@@ -438,12 +447,12 @@ def _acts() -> dict[int, Callable[[_Machine], None]]:
         b"1": _Machine.pop_marked,
         b"2": _Machine.dup,
         b"g": lambda m: m.get(m.line_key()),
-        b"h": lambda m: m.get(m.stream.unsigned(1)),
+        b"h": lambda m: m.get(m.stream.byte()),
         b"j": lambda m: m.get(m.stream.unsigned(4)),
         b"p": lambda m: m.put(m.line_key()),
-        b"q": lambda m: m.put(m.stream.unsigned(1)),
+        b"q": lambda m: m.put(m.stream.byte()),
         b"r": lambda m: m.put(m.stream.unsigned(4)),
-        b"\x94": lambda m: m.put(len(m.memo)),
+        b"\x94": _Machine.memoize,
         b"]": lambda m: m.make(List()),
         b"}": lambda m: m.make(Dict()),
         b"\x8f": lambda m: m.make(Set()),

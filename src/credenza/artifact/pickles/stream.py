@@ -108,6 +108,14 @@ class Stream:
             self.frame_stop = None
         return self.take(1)[0]
 
+    def byte(self) -> int:
+        """The next byte, of an operand."""
+        at = self.at
+        if at < self._near:
+            self.at = at + 1
+            return self._window[at - self._base]
+        return self.take(1)[0]
+
     def take(self, length: int) -> bytes:
         """The next ``length`` bytes. Raises where the file or the frame ends before."""
         at = self.at

@@ -228,9 +228,10 @@ class Uses:
             if not todo:
                 return False
             value = todo.pop()
-            if self._is_function(value):
-                return True
-            if isinstance(value, Dict):
+            if isinstance(value, Global):
+                if self._is_function(value):
+                    return True
+            elif isinstance(value, Dict):
                 todo.extend(v for _, v in value.pairs[:_LOOKED_INTO] if not isinstance(v, Dict))
             elif isinstance(value, Tuple):
                 todo.extend(value.items[:_LOOKED_INTO])

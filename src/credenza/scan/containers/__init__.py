@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from credenza.artifact.interface import Signs
+from credenza.scan.containers import signs
 from credenza.scan.interface import Container
 from credenza.scan.later import LaterContainer
 
 CONTAINERS: Final[tuple[Container, ...]] = (
-    LaterContainer("zip", "zip_file", "Zip"),  # its end record is at the end, if anywhere
-    LaterContainer("tar", "tar_file", "Tar"),
+    LaterContainer("zip", "zip_file", "Zip", signs.Zip()),
+    LaterContainer("tar", "tar_file", "Tar", signs.Tar()),
     LaterContainer("7z", "seven_zip", "SevenZip", Signs(magics=(b"7z\xbc\xaf\x27\x1c",))),
     LaterContainer(
         "compressed stream",
@@ -23,7 +24,7 @@ CONTAINERS: Final[tuple[Container, ...]] = (
             )
         ),
     ),
-    LaterContainer("encoded text", "encoded", "Encoded"),
+    LaterContainer("encoded text", "encoded", "Encoded", signs.Encoded()),
     LaterContainer("unopened archive", "unopened", "Unopened"),
 )
 """Every container that claims a piece opens it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from credenza.artifact.interface import Bytes
-from credenza.artifact.zips import Slice
+from credenza.artifact.slices import Slice
 from credenza.scan.containers.spooled import Disk
 from credenza.scan.interface import Budget, Piece
 

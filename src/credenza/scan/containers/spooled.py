@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import weakref
 from typing import Final, final
 
 from credenza.artifact.interface import Bytes, Held
-from credenza.artifact.zips import Slice
+from credenza.artifact.slices import Slice
 from credenza.errors import InputError
 from credenza.scan.interface import Budget
 
@@ -83,5 +82,7 @@ class Spool:
 
 
 def _temporary() -> int:
+    import tempfile  # little is ever unpacked to a disk
+
     with tempfile.TemporaryFile(prefix="credenza-") as file:
         return os.dup(file.fileno())

@@ -17,7 +17,7 @@ from credenza.artifact.pickles.values import (
 
 MOST_EDGES: Final = 100_000
 MANY: Final = 1 << 40
-_HOLDERS: Final = (List, Tuple, Dict, Set, Call, Persistent)
+_HOLDERS: Final = frozenset({List, Tuple, Dict, Set, Call, Persistent})
 
 
 def expands(root: Value) -> bool:
@@ -28,23 +28,28 @@ def expands(root: Value) -> bool:
     """
     ways: dict[int, int] = {}
     entered = {id(root)}
-    todo: list[tuple[Value, list[Value] | None]] = [(root, None)]
+    todo: list[tuple[Value, int, list[Value] | None]] = [(root, 0, None)]
     edges = 0
     while todo:
-        node, below = todo.pop()
-        if below is not None:
-            count = sum(ways.get(id(child), 1) for child in below) or 1
-            if count >= MANY:
-                return True
-            ways[id(node)] = count
-            continue
-        below = list(children(node))
-        edges += len(below)
-        if edges > MOST_EDGES:
-            return False
-        todo.append((node, below))
-        for child in below:
-            if isinstance(child, _HOLDERS) and id(child) not in entered:
-                entered.add(id(child))
-                todo.append((child, None))
+        node, constants, holders = todo.pop()
+        if holders is None:
+            below = list(children(node))
+            edges += len(below)
+            if edges > MOST_EDGES:
+                return False
+            holders = [child for child in below if type(child) in _HOLDERS]
+            constants = len(below) - len(holders)
+            if holders:
+                todo.append((node, constants, holders))
+                for child in holders:
+                    if id(child) not in entered:
+                        entered.add(id(child))
+                        todo.append((child, 0, None))
+                continue
+        count = constants
+        for child in holders:
+            count += ways.get(id(child), 1)
+        if count >= MANY:
+            return True
+        ways[id(node)] = count or 1
     return False

@@ -30,7 +30,7 @@ from credenza.artifact.pickles import (
     Value,
     interpret,
 )
-from credenza.artifact.zips import Slice
+from credenza.artifact.slices import Slice
 from credenza.errors import InputError
 from credenza.findings import Unread, Where
 from credenza.scan.interface import Piece, Said

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, final
 
 from credenza.artifact.interface import Bytes
-from credenza.artifact.zips import Slice
+from credenza.artifact.slices import Slice
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Said, Seen
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
-from credenza.artifact.opening import FORMAT_OF_NAME
+from credenza.artifact.promises import FORMAT_OF_NAME
 from credenza.errors import CredenzaError
 from credenza.findings import Finding, Severity, Where
 from credenza.scan.interface import Piece, Said, Seen

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from credenza.artifact.npy import MAGIC, MOST_HEADER, data_size, holds_objects, read_header
-from credenza.artifact.zips import Slice
+from credenza.artifact.slices import Slice
 from credenza.errors import MalformedError
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Said, Seen

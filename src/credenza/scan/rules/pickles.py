@@ -9,7 +9,8 @@ from typing import Final, final
 from credenza.artifact.npy import MAGIC as NPY
 from credenza.artifact.pickles import BrokenPickleError, Limits, Uses, interpret
 from credenza.artifact.pickles.machine import is_opcode
-from credenza.artifact.zips import Slice, is_zip
+from credenza.artifact.slices import Slice
+from credenza.artifact.zips import is_zip
 from credenza.findings import Finding, Severity, Unread, Where
 from credenza.scan.interface import Piece, Said, Seen
 from credenza.scan.pickles import PickleNames, Reading, dangers, judged, payloads, read, spoken
