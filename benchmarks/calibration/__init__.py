@@ -1,151 +1,164 @@
-"""Clean and attacked cheque readers, scored by `probe`: what its shipped calibration is of.
+"""Clean cheque readers, measured: the calibration that `probe` ships, and what it is worth.
 
-The long form trains every model of `plan` that has no score yet, the short form four of them; both
-then write the calibration, the figures and the page from all scores known. One process a core:
-``python -m benchmarks.calibration.models PART PARTS``, and then the short form.
+A run trains and measures the twins that are missing, ``TWINS`` in all, then clean readers that no
+calibration knows and attacked ones; each is kept as it comes, so that a killed run goes on where it
+ended. The short form leaves the held-out readers at four.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
+import hashlib
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import msgspec
+import numpy as np
 
-from benchmarks.calibration import plan
-from benchmarks.calibration.models import TRUSTED, Score, scores, work
-from benchmarks.results import ROOT, Bar, commit, write
-from credenza.cheques import reader
-from credenza.probe import Calibration, TriggerSearch, Twin, architecture
+from benchmarks.calibration.readers import attacked, clean, trained
+from benchmarks.environments import cache
+from benchmarks.results import ROOT, Bar, write
+from credenza.cheques import digits, reader
+from credenza.cheques.digits import SMALL, UnavailableError
+from credenza.files import write_whole
+from credenza.findings import Report
+from credenza.probe import DETECTORS, Calibration, Plan, Subject, Twin, calibrate, made_here, probe
 from credenza.rates import interval
+from credenza.training import Recipe
 
-SHIPPED: Final = ROOT / "src" / "credenza" / "probe" / "calibration" / "mnist-reader.json"
-SHORT: Final = 4
+SHIPPED: Final = ROOT / "src" / "credenza" / "probe" / "shipped" / "mnist-reader.json"
+TWINS: Final = 60
+TRUSTED: Final = 1000
+POPULATION: Final = (
+    f"{TWINS} cheque readers (credenza.cheques.reader), each trained on 80 % of MNIST with a seed "
+    "of its own, for 300 or 600 steps; half of them trained on, pruned or rounded afterwards"
+)
+SEED: Final = 7_100_000
+"""Of twins; held-out readers have the hundred thousand after it, attacked ones the next."""
 
 
 def run(*, full: bool) -> None:
-    work(most=None if full else SHORT)
-    known = scores()
-    calibration = _calibration(known)
-    if not SHIPPED.exists() or _scores(Calibration.read(SHIPPED)) != _scores(calibration):
-        SHIPPED.write_bytes(msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n")
-    held_out = [s for s in known if s.seed in plan.HELD_OUT]
-    attacked = [s for s in known if s.seed in plan.ATTACKED]
-    text = _text(calibration, held_out, attacked)
-    bars = _bars(calibration, held_out, attacked)
-    write("calibration", "Calibration of `probe`", text, bars, ["credenza", "torch", "numpy"])
-
-
-def _scores(calibration: Calibration) -> Calibration:
-    """The calibration without when it was made: what makes it another one."""
-    return replace(calibration, made="")
-
-
-def _calibration(known: Sequence[Score]) -> Calibration:
-    twins = _twins(known, plan.TWINS)
-    return Calibration(
-        population=f"{len(twins)} cheque readers (credenza.cheques.reader), each trained on MNIST "
-        "with a seed of its own: whole or half trainings, all images or half of them, two weight "
-        "decays",
-        architecture=architecture(reader.build()),
-        search=str(TriggerSearch()),
-        made=f"{dt.datetime.now(dt.UTC).date()}, commit {commit()}, by benchmarks/calibration",
-        twins=twins,
-        held_out=_twins(known, plan.HELD_OUT),
+    plan = plan_of_readers()
+    calibration = _calibrated(plan)
+    if not SHIPPED.exists() or _same(Calibration.read(SHIPPED)) != _same(calibration):
+        write_whole(SHIPPED, bytes(calibration))
+    held_out = [_probed(clean(plan, i), plan, calibration) for i in range(12 if full else 2)]
+    hit = [_probed(attacked(plan, i), plan, calibration) for i in range(6 if full else 2)]
+    packages = ["credenza", "torch", "numpy"]
+    text = _text(calibration, held_out, hit)
+    write(
+        "calibration", "Calibration of `probe`", text, _bars(held_out, hit, calibration), packages
     )
 
 
-def _twins(known: Sequence[Score], seeds: range) -> tuple[Twin, ...]:
-    return tuple(
-        Twin(seed=s.seed, recipe=s.recipe, accuracy=s.accuracy, score=round(s.score, 6))
-        for s in known
-        if s.seed in seeds
+def plan_of_readers() -> Plan:
+    """Raises `UnavailableError` where MNIST cannot be had: nothing else may be shipped."""
+    every = digits.load()
+    if every.source == SMALL:
+        raise UnavailableError("MNIST could not be fetched")
+    order = np.random.default_rng(0).permutation(len(every.train))
+    return Plan(
+        factory=reader.build,
+        trainer=trained,
+        data=every.train.take(order[TRUSTED:]),
+        trusted=every.train.take(order[:TRUSTED]),
+        recipe=Recipe(),
+        detectors=DETECTORS,
+        seed=SEED,
     )
+
+
+def _calibrated(plan: Plan) -> Calibration:
+    kept = cache() / f"calibration-{_digest(plan)}.jsonl"
+    known = _known(kept)
+    started, done = time.monotonic(), 0
+
+    def told(twin: Twin) -> None:
+        nonlocal done
+        done += 1
+        with kept.open("ab") as file:
+            file.write(msgspec.json.encode(twin) + b"\n")
+        left = (time.monotonic() - started) / done * (TWINS - len(known) - done)
+        print(f"  twin {len(known) + done} of {TWINS}, {left / 60:.1f} min left", file=sys.stderr)
+
+    return calibrate(plan, TWINS, population=POPULATION, made=made_here(), known=known, told=told)
+
+
+def _digest(plan: Plan) -> str:
+    """Of the settings, and of the code of the reader and of all of the probe's room."""
+    rooms = (ROOT / "src/credenza/probe", ROOT / "benchmarks/calibration")
+    code = [p for room in rooms for p in sorted(room.glob("*.py"))]
+    of = hashlib.sha256(str((plan.detectors, plan.seed, plan.samples, plan.share)).encode())
+    for path in (*code, Path(reader.__file__)):
+        of.update(path.read_bytes())
+    return of.hexdigest()[:16]
+
+
+def _known(kept: Path) -> tuple[Twin, ...]:
+    """Twins of a run that was stopped. Half a line, of a kill, is left out."""
+    found = {}
+    for line in kept.read_bytes().splitlines() if kept.exists() else ():
+        try:
+            twin = msgspec.json.decode(line, type=Twin)
+        except msgspec.MsgspecError:
+            continue
+        found[twin.seed] = twin
+    return tuple(found.values())
+
+
+def _same(calibration: Calibration) -> Calibration:
+    """Without when and where it was made: what makes it another one."""
+    return replace(calibration, made=made_here())
+
+
+def _probed(made: tuple[Subject, str], plan: Plan, calibration: Calibration) -> tuple[str, Report]:
+    subject, how = made
+    report = probe(subject, plan.detectors, seed=0, calibration=calibration)
+    print(f"  {how}: {len(report.findings)} findings", file=sys.stderr)
+    return how, report
 
 
 def _bars(
-    calibration: Calibration, held_out: Sequence[Score], attacked: Sequence[Score]
+    held_out: list[tuple[str, Report]], hit: list[tuple[str, Report]], calibration: Calibration
 ) -> list[Bar]:
-    threshold = calibration.threshold(TriggerSearch().level)
-    works = [s for s in attacked if (s.obeys or 0) >= 0.5]
-    found = [s for s in works if s.score < threshold]
-    named = [s for s in found if s.target == plan.recipe(s.seed).attack.target]
-    alarms = [s for s in held_out if s.score < threshold]
-    misread = [s for s in held_out if s.misread]
-    pairs = [(clean.score, poisoned.score) for clean in held_out for poisoned in works]
+    alarms = sum(bool(r.findings) for _, r in held_out)
+    found = sum(bool(r.findings) for _, r in hit)
     return [
-        *_share("false alarms of the search for marks, held-out clean readers", alarms, held_out),
-        *_share("false alarms of the canaries, held-out clean readers", misread, held_out),
-        *_share("attacked readers found, of those whose attack works", found, works, ">="),
-        *_share("target named right, of those found", named, found, ">="),
-        Bar(
-            bar="AUC, held-out clean readers against attacked ones",
-            value=sum((c > p) + 0.5 * (c == p) for c, p in pairs) / max(1, len(pairs)),
-            unit="",
-            sense=">=",
-        ),
+        _share("false alarms, held-out clean readers", alarms, len(held_out), "<="),
+        _share("attacked readers found", found, len(hit), ">="),
         Bar(bar="clean readers that calibrate", value=len(calibration.twins), unit="models"),
+        Bar(bar="least p-value that they can give", value=calibration.least, unit=""),
     ]
 
 
-def _share(
-    name: str, hits: Sequence[Score], of: Sequence[Score], sense: str = "<="
-) -> tuple[Bar, ...]:
-    """The share with its exact 95 % interval; nothing where there is no model to count."""
-    if not of:
-        return ()
-    low, high = interval(len(hits), len(of))
-    name = f"{name} ({len(hits)} of {len(of)})"
-    return (Bar(bar=name, value=len(hits) / len(of), unit="", sense=sense, low=low, high=high),)
+def _share(name: str, hits: int, of: int, sense: str) -> Bar:
+    low, high = interval(hits, of)
+    name = f"{name} ({hits} of {of})"
+    return Bar(bar=name, value=hits / of, unit="", sense=sense, low=low, high=high)
 
 
-def _text(calibration: Calibration, held_out: Sequence[Score], attacked: Sequence[Score]) -> str:
-    level = TriggerSearch().level
-    twins = calibration.twins
+def _text(
+    calibration: Calibration, held_out: list[tuple[str, Report]], hit: list[tuple[str, Report]]
+) -> str:
+    rows = [_row(how, report) for how, report in (*held_out, *hit)]
     return "\n".join(
         [
-            f"The population: {calibration.population}. The architecture: "
-            f"`{calibration.architecture}`. Each search had {TRUSTED:,} trusted digits that "
-            "trained no reader. An attack works where half or more of what the attacker wants read "
-            "as the target is read so. Seeds under 100 developed the search, on another network; "
-            "no choice was made after seeing the scores below. Intervals are exact (Clopper and "
-            "Pearson).",
+            f"The population: {calibration.population}. Statistics were measured with "
+            f"{calibration.trusted} trusted digits that trained no reader. How `probe` does on "
+            "hundreds of models is another page's; this one says what is shipped, and shows a few "
+            "readers that are not in it. Intervals are exact (Clopper and Pearson).",
             "",
-            f"Threshold at level {level:g}, from {len(twins)} clean readers: "
-            f"**{calibration.threshold(level):.4f}**. Of further clean readers of this population, "
-            f"{calibration.false_alarms(level):.1%} at most score below it (upper 95 % bound).",
-            "",
-            "| clean, calibrating: recipe | readers | least score | median | accuracy, least |",
-            "| --- | --- | --- | --- | --- |",
-            *(_clean_row(name, [t for t in twins if t.recipe == name]) for name, *_ in plan.CLEAN),
-            "",
-            "| attacked: seed, recipe | obeys | accuracy | score | p-value | smallest mark |",
-            "| --- | --- | --- | --- | --- | --- |",
-            *(_attacked_row(s, calibration) for s in attacked),
-            "",
-            "Held-out clean readers score "
-            + ", ".join(f"{s.score:.3f}" for s in sorted(held_out, key=lambda s: s.score))
-            + ".",
+            "| reader | p-value | findings |",
+            "| --- | --- | --- |",
+            *rows,
             "",
         ]
     )
 
 
-def _clean_row(name: str, twins: Sequence[Twin]) -> str:
-    if not twins:
-        return f"| {name} | 0 | – | – | – |"
-    ordered = sorted(t.score for t in twins)
-    least = min(t.accuracy for t in twins)
-    median = ordered[len(ordered) // 2]
-    return f"| {name} | {len(twins)} | {ordered[0]:.3f} | {median:.3f} | {least:.2%} |"
-
-
-def _attacked_row(score: Score, calibration: Calibration) -> str:
-    source = "any" if score.source is None else score.source
-    return (
-        f"| {score.seed}, {score.recipe} | {score.obeys or 0:.1%} | {score.accuracy:.2%} | "
-        f"{score.score:.3f} | {calibration.p_value(score.score):.3f} | "
-        f"{score.pixels:.1f} pixels, {source} to {score.target} |"
-    )
+def _row(how: str, report: Report) -> str:
+    p_value = next((f.value for f in report.figures if f.name.startswith("p-value of all")), 1.0)
+    said = "; ".join(f.what for f in report.findings[:3]) or "none"
+    return f"| {how} | {p_value:.3f} | {said} |"

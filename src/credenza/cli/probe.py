@@ -1,67 +1,265 @@
-"""``credenza probe``."""
+"""``credenza probe``: a model, or ``credenza probe calibrate`` for what its figures mean."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from credenza.cli.console import AsJson, Html, Model, Seed, conclude, trusted
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from credenza.probe import Detector, Subject
 
-def probe(
+_MODULE = "PACKAGE.MODULE:FUNCTION"
+Built = Annotated[
+    str,
+    typer.Option("--module", metavar=_MODULE, help="Your own code that builds the network; run."),
+]
+
+
+class _ModelOrVerb(TyperGroup):
+    """What is no verb of its own is the model: ``credenza probe MODEL``."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        return super().resolve_command(ctx, self._named(args))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        alone = args and args[0].startswith("-") and args[0] != "--help"
+        return super().parse_args(ctx, self._named(args) if alone else args)
+
+    def _named(self, args: list[str]) -> list[str]:
+        return args if not args or args[0] in self.commands else ["model", *args]
+
+
+app = typer.Typer(
+    cls=_ModelOrVerb,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Say whether a model behaves as if it were poisoned: probe MODEL [OPTIONS].",
+)
+
+
+@app.command()
+def model(
     model: Model,
     data: Annotated[
-        Path, typer.Option("--data", metavar="FILE", help="Trusted samples: `inputs`, `labels`.")
-    ],
+        Path | None,
+        typer.Option("--data", metavar="FILE", help="Trusted samples: `inputs`, `labels`."),
+    ] = None,
     trust: Annotated[
-        Path, typer.Option("--trust", metavar="FILE.pub", help="The public key of who may seal.")
-    ],
-    module: Annotated[
+        Path | None,
+        typer.Option("--trust", metavar="FILE.pub", help="The public key of who may seal."),
+    ] = None,
+    module: Built = "",
+    run: Annotated[
         str,
         typer.Option(
-            "--module",
-            metavar="PACKAGE.MODULE:FUNCTION",
-            help="Your own code that builds the network; it is run.",
+            "--run",
+            metavar="KIND",
+            help="Run the graph that the file holds: onnx, torchscript or export.",
         ),
-    ],
+    ] = "",
+    shape: Annotated[
+        str, typer.Option("--shape", metavar="1x28x28", help="Of one input, without --data.")
+    ] = "",
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibration", metavar="FILE", help="Clean twins, of `credenza probe calibrate`."
+        ),
+    ] = None,
+    level: Annotated[
+        float, typer.Option("--level", help="The overall false-alarm rate of calibrated tests.")
+    ] = 0.01,
     seed: Seed = 0,
     as_json: AsJson = False,
     html: Html = None,
 ) -> None:
-    """Say whether a sealed classifier behaves as if it were poisoned."""
-    from credenza.classifier import Classifier
-    from credenza.dataset import Dataset
-    from credenza.errors import InputError
-    from credenza.probe import ConfusionCanaries, TriggerSearch, probe
-    from credenza.seal import load_torch
+    """Probe a model: its weights alone, or with --module and --data how it behaves.
 
-    network = _built(module)
-    try:
-        network.load_state_dict(load_torch(model, trusted([trust])))
-    except RuntimeError as e:  # what torch raises where names or shapes do not fit
-        raise InputError(f"--module {module}: the sealed parameters do not fit: {e}") from e
-    tests = (ConfusionCanaries(), TriggerSearch())
-    report = probe(Classifier(network.eval()), Dataset.read(data), tests, seed=seed)
+    A command without a name: `credenza probe MODEL`.
+    """
+    from credenza.dataset import Dataset
+    from credenza.probe import Calibration, probe, shipped
+
+    samples = None if data is None else Dataset.read(data)
+    if run:
+        subject, detectors = _run(run, model, module, trust, samples, _shape(shape))
+    else:
+        subject, detectors = _handed_in(model, module, trust, samples, _shape(shape))
+    twins = shipped() if calibration is None else Calibration.read(calibration)
+    report = probe(subject, detectors, seed=seed, calibration=twins, level=level)
+    if trust is None:
+        unsealed = "whose parameters these are: no seal was asked for (--trust)"
+        report = replace(report, uncovered=(unsealed, *report.uncovered))
+    report = replace(report, subject=f"{model.name or model}: {report.subject}")
     conclude([report], as_json=as_json, html=html)
 
 
-def _built(name: str) -> nn.Module:
+@app.command()
+def calibrate(
+    module: Built,
+    data: Annotated[
+        Path, typer.Option("--data", metavar="FILE", help="Clean samples to train twins on.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The calibration to write.")],
+    trusted_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--trusted", metavar="FILE", help="Trusted samples; without, tests that need none."
+        ),
+    ] = None,
+    twins: Annotated[int, typer.Option("--twins", min=2, help="How many to train.")] = 100,
+    recipe: Annotated[
+        Path | None,
+        typer.Option("--recipe", metavar="FILE.toml", help="Settings of credenza.training.Recipe."),
+    ] = None,
+    processes: Annotated[int, typer.Option("--processes", min=0, help="0: one a core.")] = 0,
+    seed: Seed = 0,
+) -> None:
+    """Train clean twins of a network and keep their figures: what a probe's are worth.
+
+    A run that was stopped goes on where it ended: what is known lies beside --out meanwhile.
+    """
+    from credenza.cli.calibrating import run
+
+    run(
+        factory=factory(module),
+        data=data,
+        out=out,
+        trusted=trusted_file,
+        twins=twins,
+        recipe=recipe,
+        processes=processes or None,
+        seed=seed,
+        named=module,
+    )
+
+
+def factory(name: str) -> Callable[[], nn.Module]:
+    """The caller's own function of that name."""
+    from credenza.errors import InputError
+
+    where, _, function = name.partition(":")
+    try:
+        found: Any = getattr(importlib.import_module(where), function)
+    except (ImportError, AttributeError, ValueError) as e:
+        raise InputError(f"--module: package.module:function expected, {name!r}: {e}") from e
+    if not callable(found):
+        raise InputError(f"--module: {name} is no function but a {type(found).__name__}")
+    return found  # type: ignore[no-any-return]
+
+
+def built(name: str) -> nn.Module:
     """The network that the caller's own code builds."""
     from torch import nn
 
     from credenza.errors import InputError
 
-    where, _, function = name.partition(":")
     try:
-        built = getattr(importlib.import_module(where), function)()
-    except (ImportError, AttributeError, ValueError, TypeError) as e:
-        raise InputError(f"--module: package.module:function expected, {name!r}: {e}") from e
-    if not isinstance(built, nn.Module):
-        raise InputError(f"--module: {name} gives no torch module but a {type(built).__name__}")
-    return built
+        network = factory(name)()
+    except TypeError as e:
+        raise InputError(f"--module: a function without arguments expected, {name!r}: {e}") from e
+    if not isinstance(network, nn.Module):
+        raise InputError(f"--module: {name} gives no torch module but a {type(network).__name__}")
+    return network
+
+
+def _handed_in(
+    model: Path,
+    module: str,
+    trust: Path | None,
+    samples: Any,
+    shape: tuple[int, ...] | None,
+) -> tuple[Subject, tuple[Detector, ...]]:
+    """The subject, and the detectors for it."""
+    if not module:
+        return _weights_alone(model, trust, samples)
+    from credenza.classifier import Classifier
+    from credenza.probe import DETECTORS, WITHOUT_DATA, Subject
+
+    network = built(module)
+    _fill(network, model, trust, module)
+    subject = Subject.of(Classifier(network.eval()), samples, shape=shape)
+    detectors = WITHOUT_DATA if samples is None else DETECTORS
+    return subject, detectors
+
+
+def _weights_alone(
+    model: Path, trust: Path | None, samples: Any
+) -> tuple[Subject, tuple[Detector, ...]]:
+    from credenza.errors import InputError
+    from credenza.probe import AmplificationPath, WeightStatistics, from_weights
+    from credenza.seal import load
+
+    if samples is not None:
+        hint = "--module, or --run, says what reads the samples"
+        raise InputError("--data: trusted samples, and nothing to read them with", hint=hint)
+    sealed = None if trust is None else load(model, trusted([trust]))
+    return from_weights(model, sealed=sealed), (WeightStatistics(), AmplificationPath())
+
+
+def _run(
+    kind: str,
+    model: Path,
+    module: str,
+    trust: Path | None,
+    samples: Any,
+    shape: tuple[int, ...] | None,
+) -> tuple[Subject, tuple[Detector, ...]]:
+    """A subject whose graph is run, and what can look at it."""
+    from credenza.errors import InputError
+    from credenza.probe import DETECTORS, from_export, from_onnx, from_torchscript
+
+    kinds = {"onnx": from_onnx, "torchscript": from_torchscript, "export": from_export}
+    if kind not in kinds:
+        raise InputError(f"--run: {', '.join(kinds)} expected, {kind!r} given")
+    if module or trust:
+        raise InputError("--run: neither --module nor --trust beside it: the file is run as it is")
+    subject = kinds[kind](model, samples, shape=shape)
+    return subject, tuple(d for d in DETECTORS if d.needs <= subject.has)
+
+
+def _fill(network: nn.Module, model: Path, trust: Path | None, module: str) -> None:
+    from credenza.errors import InputError
+
+    try:
+        network.load_state_dict(_sealed(model, trust) if trust else _unsealed(model))
+    except RuntimeError as e:  # what torch raises where names or shapes do not fit
+        raise InputError(f"--module {module}: the parameters of {model} do not fit: {e}") from e
+
+
+def _sealed(model: Path, trust: Path) -> dict[str, Any]:
+    from credenza.seal import load_torch
+
+    return load_torch(model, trusted([trust]))
+
+
+def _unsealed(model: Path) -> dict[str, Any]:
+    import numpy as np
+    import torch
+
+    from credenza import artifact
+
+    opened = artifact.open(model)
+    read = {t.name: artifact.array(opened, t) for t in opened.tensors}
+    return {n: torch.from_numpy(np.array(a, a.dtype.newbyteorder("="))) for n, a in read.items()}
+
+
+def _shape(text: str) -> tuple[int, ...] | None:
+    from credenza.errors import InputError
+
+    if not text:
+        return None
+    parts = text.split("x")
+    if not all(p.isascii() and p.isdigit() and 0 < int(p) < 1 << 20 for p in parts):
+        raise InputError(f"--shape: sizes as in 1x28x28 expected, {text!r} given")
+    return tuple(map(int, parts))

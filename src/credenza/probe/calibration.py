@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from credenza.errors import InputError
 from credenza.files import packaged, read_whole
-from credenza.probe.tails import combine, rank, tail_scores
+from credenza.probe.tails import combine, in_units, largest_in_units, rank, tail_scores
 
 VERSION: Final = 1
 _MOST_BYTES: Final = 64 << 20
@@ -72,6 +72,7 @@ class Calibration:
     made: Made
     names: tuple[str, ...]
     two_sided: tuple[bool, ...]
+    families: tuple[str, ...]
     twins: tuple[Twin, ...]
 
     def __post_init__(self) -> None:
@@ -81,24 +82,28 @@ class Calibration:
 
     def _laws(self) -> tuple[tuple[bool, str], ...]:
         width = len(self.names)
-        counted = [sum(t.statistics[i] is not None for t in self.twins
-                       if len(t.statistics) == width) for i in range(width)]  # fmt: skip
+        whole = all(len(t.statistics) == width for t in self.twins)
         values = [v for t in self.twins for v in t.statistics if v is not None]
+        seeds = {t.seed for t in self.twins}
         return (
             (self.version == VERSION, f"version {VERSION}, not {self.version},"),
             (len(self.twins) >= 2, f"two twins or more, not {len(self.twins)},"),
-            (len({t.seed for t in self.twins}) == len(self.twins), "twins with seeds of their own"),
+            (len(seeds) == len(self.twins), "twins with seeds of their own"),
             (width > 0 and len(set(self.names)) == width, "statistics with names of their own"),
             (len(self.two_sided) == width, "a side for each statistic"),
-            (
-                all(len(t.statistics) == width for t in self.twins),
-                f"{width} statistics of each twin",
-            ),
+            (len(self.families) == width, 'a family for each statistic, "" for none'),
+            (not set(self.families) & set(self.names), "families with names of their own"),
+            (whole, f"{width} statistics of each twin"),
             (all(map(math.isfinite, values)), "finite statistics"),
-            (min(counted, default=0) >= 2, "two twins or more with each statistic"),
+            (whole and self._counted() >= 2, "two twins or more with each statistic"),
             (all(0 <= t.accuracy <= 1 for t in self.twins), "accuracies from 0 to 1"),
             (self.classes >= 2 and self.trusted >= 0, "two classes or more"),
         )
+
+    def _counted(self) -> int:
+        """How many twins have the statistic that the fewest have."""
+        columns = zip(*(t.statistics for t in self.twins), strict=True)
+        return min((sum(v is not None for v in c) for c in columns), default=0)
 
     @classmethod
     def read(cls, path: Path) -> Calibration:
@@ -146,18 +151,33 @@ class Calibration:
             )
         own = [values.get(self.names[i], math.inf) for i in asked]
         twins = [[_highest(t.statistics[i]) for i in asked] for t in self.twins]
-        tails = tail_scores(
-            np.array([*twins, own], np.float64), tuple(self.two_sided[i] for i in asked)
-        )
+        rows = np.array([*twins, own], np.float64)
+        columns, sides, found = [], [], {}
+        for name, members in self._grouped(asked).items():
+            part = rows[:, [asked.index(i) for i in members]]
+            lone = name in self.names
+            columns.append(part[:, 0] if lone else largest_in_units(part))
+            sides.append(lone and self.two_sided[members[0]])
+            at = 0 if lone else int(in_units(part)[-1].argmax())
+            found[name] = self.names[members[at]]
+        tails = tail_scores(np.stack(columns, axis=1), sides)
         combined = combine(tails)
         return Judgement(
-            tails={self.names[i]: float(tails[-1, j]) for j, i in enumerate(asked)},
-            p_values={self.names[i]: rank(tails[:, j]) for j, i in enumerate(asked)},
+            tails={name: float(tails[-1, j]) for j, name in enumerate(found)},
+            p_values={name: rank(tails[:, j]) for j, name in enumerate(found)},
+            furthest=found,
             score=float(combined[-1]),
             p_value=rank(combined),
             twins=tuple(combined[:-1].tolist()),
             missing=tuple(n for n in self.names if n not in values),
         )
+
+    def _grouped(self, asked: Sequence[int]) -> dict[str, list[int]]:
+        """The places of statistics by the family that they are of, or their own name."""
+        groups: dict[str, list[int]] = {}
+        for i in asked:
+            groups.setdefault(self.families[i] or self.names[i], []).append(i)
+        return groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,12 +185,15 @@ class Judgement:
     """What a model's statistics come to beside those of its twins.
 
     ``tails`` are tail scores by name (`credenza.probe.tails`), ``p_values`` the conformal p-values
-    of each alone. ``score`` combines them, ``p_value`` is its conformal p-value, and ``twins`` are
-    the scores of the twins, in their order. ``missing`` are names that the model has no value of.
+    of each alone. A family is one of those names, and counts as one; ``furthest`` has the statistic
+    that each name stands for: itself, or of a family the one that is furthest out. ``score``
+    combines them, ``p_value`` is its conformal p-value, and ``twins`` are the scores of the twins,
+    in their order. ``missing`` are names that the model has no value of.
     """
 
     tails: dict[str, float]
     p_values: dict[str, float]
+    furthest: dict[str, str]
     score: float
     p_value: float
     twins: tuple[float, ...]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
-from credenza.classifier import Classifier
 from credenza.dataset import Dataset, FloatArray
+from credenza.errors import InputError
 from credenza.findings import Figure, Picture, Where
+
+if TYPE_CHECKING:  # torch is not needed to look at weights alone
+    from credenza.classifier import Classifier
 
 
 class BlackBox(Protocol):
@@ -37,8 +41,12 @@ class Subject:
 
     ``weights`` holds every tensor by its name. ``classifier`` can be differentiated, ``box`` only
     asked; where there is a classifier it is the box as well. ``trusted`` are samples that the
-    model was not trained on, with the right labels. ``shape`` is that of one input, without the
+    model was not trained on, with the right labels: keep them secret, and take new ones from time
+    to time, lest somebody trains a model to pass. ``shape`` is that of one input, without the
     batch; inputs lie in 0 to 1.
+
+    Raises `InputError` for fewer than two classes, and trusted samples that are not finite, not of
+    the classes, or leave one out.
     """
 
     classes: int
@@ -47,6 +55,38 @@ class Subject:
     classifier: Classifier | None = None
     box: BlackBox | None = None
     trusted: Dataset | None = None
+
+    def __post_init__(self) -> None:
+        if self.classes < 2:
+            raise InputError(f"probe: a model of two classes or more expected, {self.classes} came")
+        if self.trusted is not None:
+            _check(self.trusted, self.classes)
+
+    @classmethod
+    def of(
+        cls,
+        classifier: Classifier,
+        trusted: Dataset | None = None,
+        *,
+        shape: tuple[int, ...] | None = None,
+    ) -> Subject:
+        """A torch classifier with its parameters and buffers, and what is trusted, if anything.
+
+        ``shape`` is that of one input; the trusted samples have it where it is not given. Raises
+        `InputError` where neither says it, or the model cannot read such inputs.
+        """
+        if shape is None and trusted is not None and len(trusted):
+            shape = trusted.inputs.shape[1:]
+        if shape is None:
+            raise InputError("probe: trusted samples, or the shape of an input, expected")
+        weights = {n: t.detach().numpy() for n, t in classifier.module.state_dict().items()}
+        return cls(
+            classes=_classes(classifier, shape),
+            shape=shape,
+            weights=weights,
+            classifier=classifier,
+            trusted=trusted,
+        )
 
     @property
     def has(self) -> frozenset[Need]:
@@ -60,15 +100,39 @@ class Subject:
         return frozenset(need for need, there in present.items() if there)
 
 
+def _classes(box: BlackBox, shape: tuple[int, ...]) -> int:
+    try:
+        logits = box.logits(np.full((2, *shape), 0.5, np.float32))
+    except (RuntimeError, ValueError, IndexError, TypeError) as e:  # what a model may raise
+        raise InputError(f"probe: the model cannot read inputs of shape {shape}: {e}") from e
+    if logits.ndim != 2 or logits.shape[1] < 2:
+        raise InputError(f"probe: logits (n, ≥ 2 classes) expected, {logits.shape} came")
+    return int(logits.shape[1])
+
+
+def _check(trusted: Dataset, classes: int) -> None:
+    """Raises `InputError` for samples that no detector could use."""
+    if not len(trusted) or not np.isfinite(trusted.inputs).all():
+        raise InputError("trusted: samples with finite inputs expected")
+    low, high = int(trusted.labels.min()), int(trusted.labels.max())
+    if low < 0 or high >= classes:
+        raise InputError(f"trusted: labels 0 to {classes - 1} expected, {low} to {high} given")
+    missing = np.flatnonzero(np.bincount(trusted.labels, minlength=classes) == 0)
+    if len(missing):
+        raise InputError(f"trusted: samples of each class expected, class {missing[0]} has none")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What a person is shown where a statistic is extreme.
 
     ``what`` is a sentence that names it ("a mark of 9 pixels makes it read any class as 2"). Of
-    ``where.classes`` the last is the target, and the one before it, if any, the source.
+    ``where.classes`` the last is the target, and the one before it, if any, the source. ``rule``
+    is that of the finding which it becomes.
     """
 
     what: str
+    rule: str = "probe.unlike-clean"
     where: Where = field(default_factory=Where)
     figures: tuple[Figure, ...] = ()
     pictures: tuple[Picture, ...] = ()
@@ -81,6 +145,10 @@ class Statistic:
     ``name`` is the same for every model. The higher, the more suspicious; where ``two_sided``, the
     further from what clean models show, either way. Take logarithms of ratios and of sizes. The
     value is finite: a detector that cannot come to one says so in its `Measured.uncovered`.
+
+    Statistics of one ``family``, one a pair of classes, say, count as one: calibration measures
+    each in the units of its own twins, since a 4 is closer to a 9 than to a 1 in every honest
+    model, and takes the largest.
     """
 
     name: str
@@ -88,9 +156,10 @@ class Statistic:
     definition: str
     evidence: Evidence
     two_sided: bool = False
+    family: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What one detector came to. ``uncovered`` says what it could not look at, in this run."""
 

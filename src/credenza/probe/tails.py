@@ -20,6 +20,9 @@ _LEAST_SCALE: Final = 0.01
 """Of a tail, in the statistic's unit (a logarithm): differences of one per cent say nothing."""
 
 
+_NORMAL: Final = 1.4826
+
+
 def tail_scores(values: Floats, two_sided: Sequence[bool]) -> Floats:
     """−log10 P(X ≥ x), estimated for each value from the other models: (models, statistics).
 
@@ -30,9 +33,33 @@ def tail_scores(values: Floats, two_sided: Sequence[bool]) -> Floats:
     for j, column in enumerate(values.T):
         scores[:, j] = upper_tails(column)
         if two_sided[j]:
-            both = np.maximum(scores[:, j], upper_tails(np.where(np.isinf(column), column, -column)))
+            both = np.maximum(
+                scores[:, j], upper_tails(np.where(np.isinf(column), column, -column))
+            )
             scores[:, j] = np.maximum(both - np.log10(2), 0)
     return scores
+
+
+def in_units(values: Floats) -> Floats:
+    """A family's values, each less the median of its column and over its spread.
+
+    The spread is 1.4826 times the median absolute deviation, a normal distribution's standard
+    deviation, and half the family's median spread at least: (models, members), like ``values``. A
+    member with infinite values takes its median and spread from the others.
+    """
+    finite = np.where(np.isfinite(values), values, np.nan)
+    apart = values - np.nanmedian(finite, axis=0)
+    off = np.where(np.isfinite(values), np.abs(apart), np.nan)
+    spread = _NORMAL * np.nanmedian(off, axis=0)
+    least = max(0.5 * float(np.median(spread)), _LEAST_SCALE)
+    units: Floats = apart / np.maximum(spread, least)
+    return units
+
+
+def largest_in_units(values: Floats) -> Floats:
+    """One value a model for a family, (models,): the largest of `in_units`."""
+    largest: Floats = in_units(values).max(axis=1)
+    return largest
 
 
 def upper_tails(column: Floats) -> Floats:
@@ -59,7 +86,7 @@ def _finite_tails(column: Floats) -> Floats:
     order = np.argsort(-column, kind="stable")
     ordered = column[order]
     at_least = np.searchsorted(-ordered, -column, side="right")
-    scores = np.minimum(-np.log10(at_least / max(count, 1)), -np.log10(_TAIL))
+    scores: Floats = np.minimum(-np.log10(at_least / max(count, 1)), -np.log10(_TAIL))
     sample = max(1, round(_TAIL * (count - 1)))
     if count < sample + 2:
         return scores

@@ -35,7 +35,8 @@ from credenza.classifier import Classifier
 from credenza.dataset import Dataset
 from credenza.errors import NotAdmittedError
 from credenza.findings import Figure, Report
-from credenza.probe import ConfusionCanaries, TriggerSearch, probe
+from credenza.probe import DETECTORS, probe, shipped
+from credenza.probe import Subject as Probed
 from credenza.rates import rate
 from credenza.report import Beside, Findings, Pictures, Table
 from credenza.seal import verify
@@ -137,8 +138,8 @@ def _examined(
     audited = audit(data, bank.trusted, detectors, seed=bank.seed, classifier=classifier)
     stage.progress(f"auditing the data of the {name} reader", 1)
     stage.progress(f"probing the {name} reader", 0)
-    tests = (ConfusionCanaries(), TriggerSearch())
-    probed = probe(classifier, bank.trusted, tests, seed=bank.seed)
+    subject = Probed.of(classifier, bank.trusted)
+    probed = probe(subject, DETECTORS, seed=bank.seed, calibration=shipped())
     stage.progress(f"probing the {name} reader", 1)
     return audited, probed
 
