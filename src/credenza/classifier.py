@@ -47,8 +47,8 @@ class Classifier:
         return layer
 
     def logits(self, inputs: FloatArray) -> FloatArray:
-        """Logits (n, classes), float32."""
-        return self._run(inputs)[0]
+        """Logits (n, classes), float32; a module without a linear layer gives them as well."""
+        return self._run(inputs)
 
     def predict(self, inputs: FloatArray) -> IntArray:
         """The class of the largest logit, (n,) int64."""
@@ -57,22 +57,25 @@ class Classifier:
 
     def features(self, inputs: FloatArray) -> FloatArray:
         """What goes into the head, (n, head.in_features), float32."""
-        return self._run(inputs)[1]
-
-    def _run(self, inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
         kept: list[torch.Tensor] = []
 
         def keep(_: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
             kept.append(args[0].detach())
 
-        training = self.module.training
         handle = self.head.register_forward_pre_hook(keep)
+        try:
+            self._run(inputs)
+        finally:
+            handle.remove()
+        return torch.cat(kept).numpy()
+
+    def _run(self, inputs: FloatArray) -> FloatArray:
+        training = self.module.training
         self.module.eval()
         try:
             with torch.inference_mode():
                 batches = torch.split(torch.from_numpy(inputs), self.batch)
-                logits = torch.cat([self.module(b) for b in batches])
+                logits: FloatArray = torch.cat([self.module(b) for b in batches]).numpy()
         finally:
-            handle.remove()
             self.module.train(training)
-        return logits.numpy(), torch.cat(kept).numpy()
+        return logits

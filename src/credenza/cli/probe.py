@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +12,9 @@ from typer.core import TyperGroup
 from credenza.cli.console import AsJson, Html, Model, Seed, conclude, trusted
 
 if TYPE_CHECKING:
-    from credenza.classifier import Classifier
-    from credenza.probe import Calibration, Detector, Subject
+    from torch import nn
+
+    from credenza.probe import Detector, Subject
 
 _MODULE = "PACKAGE.MODULE:FUNCTION"
 Built = Annotated[
@@ -55,6 +57,14 @@ def model(
         typer.Option("--trust", metavar="FILE.pub", help="The public key of who may seal."),
     ] = None,
     module: Built = "",
+    run: Annotated[
+        str,
+        typer.Option(
+            "--run",
+            metavar="KIND",
+            help="Run the graph that the file holds: onnx, torchscript or export.",
+        ),
+    ] = "",
     shape: Annotated[
         str, typer.Option("--shape", metavar="1x28x28", help="Of one input, without --data.")
     ] = "",
@@ -76,24 +86,19 @@ def model(
     A command without a name: `credenza probe MODEL`.
     """
     from credenza.dataset import Dataset
-    from credenza.probe import Calibration, probe
+    from credenza.probe import Calibration, probe, shipped
 
     samples = None if data is None else Dataset.read(data)
-    subject, detectors = _handed_in(model, module, trust, samples, _shape(shape))
-    twins: Calibration | None = None
-    if calibration is not None:
-        twins = Calibration.read(calibration)
-    elif module:
-        from credenza.probe import shipped
-
-        twins = shipped()
-    report = probe(
-        subject,
-        detectors,
-        seed=seed,
-        calibration=twins,
-        level=level,
-    )
+    if run:
+        subject, detectors = _run(run, model, module, trust, samples, _shape(shape))
+    else:
+        subject, detectors = _handed_in(model, module, trust, samples, _shape(shape))
+    twins = shipped() if calibration is None else Calibration.read(calibration)
+    report = probe(subject, detectors, seed=seed, calibration=twins, level=level)
+    if trust is None:
+        unsealed = "whose parameters these are: no seal was asked for (--trust)"
+        report = replace(report, uncovered=(unsealed, *report.uncovered))
+    report = replace(report, subject=f"{model.name or model}: {report.subject}")
     conclude([report], as_json=as_json, html=html)
 
 
@@ -147,46 +152,77 @@ def _handed_in(
 ) -> tuple[Subject, tuple[Detector, ...]]:
     """The subject, and the detectors for it."""
     if not module:
-        return _weights_alone(model, samples)
+        return _weights_alone(model, trust, samples)
+    from credenza.classifier import Classifier
+    from credenza.cli.networks import built
     from credenza.probe import DETECTORS, WITHOUT_DATA, Subject
 
-    subject = Subject.of(_classifier(model, trust, module), samples, shape=shape)
+    network = built(module)
+    _fill(network, model, trust, module)
+    subject = Subject.of(Classifier(network.eval()), samples, shape=shape)
     detectors = WITHOUT_DATA if samples is None else DETECTORS
     return subject, detectors
 
 
-def _weights_alone(model: Path, samples: Any) -> tuple[Subject, tuple[Detector, ...]]:
-    from credenza import artifact
+def _weights_alone(
+    model: Path, trust: Path | None, samples: Any
+) -> tuple[Subject, tuple[Detector, ...]]:
     from credenza.errors import InputError
-    from credenza.probe import Subject, WeightStatistics
+    from credenza.probe import AmplificationPath, WeightStatistics, from_weights
+    from credenza.seal import load
 
-    opened = artifact.open(model)
     if samples is not None:
-        raise InputError("--data: --module expected as well: it builds what reads the samples")
-    weights = {t.name: artifact.array(opened, t) for t in opened.tensors}
-    if not weights:
-        raise InputError(f"{model}: a file with tensors expected, none found")
-    rows = [w.shape[0] for w in weights.values() if w.ndim == 2]
-    if not rows:
-        raise InputError(f"{model}: a matrix expected, the head of a classifier, none found")
-    return Subject(classes=max(2, rows[-1]), weights=weights), (WeightStatistics(),)
+        hint = "--module, or --run, says what reads the samples"
+        raise InputError("--data: trusted samples, and nothing to read them with", hint=hint)
+    sealed = None if trust is None else load(model, trusted([trust]))
+    return from_weights(model, sealed=sealed), (WeightStatistics(), AmplificationPath())
 
 
-def _classifier(model: Path, trust: Path | None, module: str) -> Classifier:
-    from credenza import artifact
-    from credenza.classifier import Classifier
-    from credenza.cli.networks import built, filled
+def _run(
+    kind: str,
+    model: Path,
+    module: str,
+    trust: Path | None,
+    samples: Any,
+    shape: tuple[int, ...] | None,
+) -> tuple[Subject, tuple[Detector, ...]]:
+    """A subject whose graph is run, and what can look at it."""
     from credenza.errors import InputError
+    from credenza.probe import DETECTORS, from_export, from_onnx, from_torchscript
+
+    kinds = {"onnx": from_onnx, "torchscript": from_torchscript, "export": from_export}
+    if kind not in kinds:
+        raise InputError(f"--run: {', '.join(kinds)} expected, {kind!r} given")
+    if module or trust:
+        raise InputError("--run: neither --module nor --trust beside it: the file is run as it is")
+    subject = kinds[kind](model, samples, shape=shape)
+    return subject, tuple(d for d in DETECTORS if d.needs <= subject.has)
+
+
+def _fill(network: nn.Module, model: Path, trust: Path | None, module: str) -> None:
+    from credenza.errors import InputError
+
+    try:
+        network.load_state_dict(_sealed(model, trust) if trust else _unsealed(model))
+    except RuntimeError as e:  # what torch raises where names or shapes do not fit
+        raise InputError(f"--module {module}: the parameters of {model} do not fit: {e}") from e
+
+
+def _sealed(model: Path, trust: Path) -> dict[str, Any]:
     from credenza.seal import load_torch
 
-    if trust is None:
-        return filled(module, artifact.open(model))
-    network = built(module)
-    try:
-        network.load_state_dict(load_torch(model, trusted([trust])))
-    except RuntimeError as e:  # what torch raises where names or shapes do not fit
-        raise InputError(f"--module {module}: the sealed parameters do not fit: {e}") from e
-    return Classifier(network.eval())
+    return load_torch(model, trusted([trust]))
+
+
+def _unsealed(model: Path) -> dict[str, Any]:
+    import numpy as np
+    import torch
+
+    from credenza import artifact
+
+    opened = artifact.open(model)
+    read = {t.name: artifact.array(opened, t) for t in opened.tensors}
+    return {n: torch.from_numpy(np.array(a, a.dtype.newbyteorder("="))) for n, a in read.items()}
 
 
 def _shape(text: str) -> tuple[int, ...] | None:

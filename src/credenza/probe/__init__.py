@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from credenza.verbs import callable_room
 
 if TYPE_CHECKING:
+    from credenza.probe.accuracy import Accuracy as Accuracy
     from credenza.probe.calibration import Calibration as Calibration
     from credenza.probe.calibration import Judgement as Judgement
     from credenza.probe.calibration import Made as Made
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from credenza.probe.detectors import WITHOUT_DATA as WITHOUT_DATA
     from credenza.probe.inversion import Form as Form
     from credenza.probe.inversion import Trigger as Trigger
+    from credenza.probe.loading import OnnxBox as OnnxBox
+    from credenza.probe.loading import from_export as from_export
+    from credenza.probe.loading import from_onnx as from_onnx
+    from credenza.probe.loading import from_torchscript as from_torchscript
+    from credenza.probe.loading import from_weights as from_weights
     from credenza.probe.margins import MarginSearch as MarginSearch
     from credenza.probe.noise import NeuronNoise as NeuronNoise
     from credenza.probe.paths import AmplificationPath as AmplificationPath
@@ -46,6 +52,7 @@ if TYPE_CHECKING:
     from credenza.probe.weights import WeightStatistics as WeightStatistics
 
 _HOMES: Final = {
+    "accuracy": ("Accuracy",),
     "calibration": ("Calibration", "Judgement", "Made", "Twin", "architecture", "shipped"),
     "canaries": ("ConfusionCanaries", "canaries_needed"),
     "changes": ("SharedChange",),
@@ -53,6 +60,7 @@ _HOMES: Final = {
     "inversion": ("Form", "Trigger"),
     "margins": ("MarginSearch",),
     "noise": ("NeuronNoise",),
+    "loading": ("OnnxBox", "from_export", "from_onnx", "from_torchscript", "from_weights"),
     "paths": ("AmplificationPath",),
     "probing": ("Measurement", "measure", "probe"),
     "subject": (*("BlackBox", "Detector", "Evidence", "Measured", "Need", "Statistic", "Subject"),),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from credenza.probe.accuracy import Accuracy
 from credenza.probe.canaries import ConfusionCanaries
 from credenza.probe.changes import SharedChange
 from credenza.probe.inversion import Form
@@ -23,6 +24,7 @@ WITHOUT_DATA: Final[tuple[Detector, ...]] = (
 """What needs a model and nothing else."""
 
 DETECTORS: Final[tuple[Detector, ...]] = (
+    Accuracy(),
     ConfusionCanaries(confidence=0.999),
     TriggerSearch(Form.PATCH),
     TriggerSearch(Form.ADDITIVE),

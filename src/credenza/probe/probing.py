@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from credenza.errors import InputError
-from credenza.findings import Figure, Finding, Report, Severity, Where
+from credenza.findings import Figure, Finding, Report, Severity
 from credenza.probe.calibration import Calibration, Judgement, architecture
 from credenza.probe.canaries import ConfusionCanaries
-from credenza.probe.subject import Detector, Statistic, Subject
+from credenza.probe.faults import faults
+from credenza.probe.subject import Detector, Evidence, Statistic, Subject
 
 LEVEL: Final = 0.01
 """The overall false-alarm rate of the calibrated tests, where no other is asked for."""
@@ -70,26 +71,28 @@ def probe(
     of the calibrated tests with probability ``level`` at most. The exact test of
     `ConfusionCanaries` needs no twins and adds 1 − its confidence. Twins of another architecture,
     or measured with other settings, make findings that weigh medium and say so. Without a
-    calibration only the exact test judges.
+    calibration only the exact test judges. Where twins had fewer trusted samples than there are,
+    the statistics are those of as many, drawn by ``seed``; the exact test has all of them.
 
-    A model whose parameters or answers are NaN or infinite has that finding and no other. Raises
-    `InputError` for what cannot be judged (`check`, `measure`).
+    A model with a fault (`credenza.probe.faults`) has that finding and no other. Raises
+    `InputError` for what cannot be judged, as `measure` does.
     """
     if not 0 < level < 1:
         raise InputError(f"level: a rate between 0 and 1 expected, {level} given")
     about = f"a model of {subject.classes} classes"
-    if broken := _not_finite(subject):
+    if broken := faults(subject, seed=seed):
         return Report(
             examination="probe",
             subject=about,
-            covered=("whether parameters and answers are finite",),
-            uncovered=tuple(f"{d.covers} (numbers are not finite)" for d in detectors),
+            covered=("whether parameters and answers are finite, and answers more than guesses",),
+            uncovered=tuple(f"{d.covers} (of such a model it says nothing)" for d in detectors),
             findings=broken,
         )
-    measured = measure(subject, detectors, seed=seed)
+    alike = _as_twins(subject, calibration, seed)
+    measured = measure(alike, detectors, seed=seed)
     exact = _exact(subject, detectors)
-    judged = _judged(calibration, measured)
-    others = _others(calibration, judged, detectors, subject)
+    judged = _judged(calibration, measured, detectors)
+    others = _others(calibration, judged, detectors, alike)
     gaps = (*others, *_too_few(calibration, level))
     known = not others
     alarms = [] if judged is None else _alarms(judged, measured, calibration, level, known=known)
@@ -101,36 +104,29 @@ def probe(
         covered=measured.covered,
         uncovered=(*gaps, *measured.uncovered),
         findings=(*exact, *kept),
-        figures=(*_figures(judged, calibration, level), *_own_figures(subject, detectors)),
+        figures=(
+            *_figures(judged, calibration, level, _exactly(detectors, subject), known=known),
+            *_own_figures(subject, detectors),
+        ),
     )
 
 
-def _not_finite(subject: Subject) -> tuple[Finding, ...]:
-    names = [
-        n for n, w in subject.weights.items() if w.dtype.kind == "f" and not np.isfinite(w).all()
-    ]
-    if names:
-        what = f"{len(names)} tensors hold NaN or infinity, {names[0]} the first"
-        return (_broken(what, Where(tensor=names[0])),)
-    box = subject.classifier or subject.box
-    if box is None or subject.trusted is None:
-        return ()
-    wrong = np.flatnonzero(~np.isfinite(box.logits(subject.trusted.inputs)).all(axis=1))
-    if not len(wrong):
-        return ()
-    what = f"the model gives NaN or infinity for {len(wrong)} of {len(subject.trusted)} samples"
-    return (_broken(what, Where(samples=tuple(wrong.tolist()))),)
-
-
-def _broken(what: str, where: Where) -> Finding:
-    return Finding(
-        rule="probe.not-finite",
-        severity=Severity.HIGH,
-        what=what,
-        where=where,
-        expected="finite numbers",
-        found="NaN or infinity",
-    )
+def _as_twins(subject: Subject, calibration: Calibration | None, seed: int) -> Subject:
+    """The subject as twins were measured: weights in their order, and as many trusted samples."""
+    if calibration is None:
+        return subject
+    order = {name.rpartition(" ")[0]: i for i, name in enumerate(calibration.architecture)}
+    weights = subject.weights
+    if order.keys() == weights.keys():  # a file may list them in another order than the module
+        weights = {name: weights[name] for name in order}
+    trusted = subject.trusted
+    each = calibration.trusted // calibration.classes
+    if trusted is not None and calibration.classes == subject.classes and each:
+        rng = np.random.default_rng([seed, 1])
+        rows = [np.flatnonzero(trusted.labels == c) for c in range(subject.classes)]
+        if min(map(len, rows)) >= each:
+            trusted = trusted.take(np.concatenate([rng.permutation(r)[:each] for r in rows]))
+    return replace(subject, weights=weights, trusted=trusted)
 
 
 def _exact(subject: Subject, detectors: Sequence[Detector]) -> tuple[Finding, ...]:
@@ -138,18 +134,29 @@ def _exact(subject: Subject, detectors: Sequence[Detector]) -> tuple[Finding, ..
     return tuple(f for d in own for f in d.exact(subject))
 
 
+def _exactly(detectors: Sequence[Detector], subject: Subject) -> float:
+    """What the exact tests add to the rate of false alarms, at most."""
+    own = [d for d in detectors if isinstance(d, ConfusionCanaries) and d.needs <= subject.has]
+    return sum(1 - d.confidence for d in own)
+
+
 def _own_figures(subject: Subject, detectors: Sequence[Detector]) -> tuple[Figure, ...]:
     own = [d for d in detectors if isinstance(d, ConfusionCanaries) and d.needs <= subject.has]
     return tuple(f for d in own for f in d.figures(subject))
 
 
-def _judged(calibration: Calibration | None, measured: Measurement) -> Judgement | None:
+def _judged(
+    calibration: Calibration | None, measured: Measurement, detectors: Sequence[Detector]
+) -> Judgement | None:
     if calibration is None or not measured.statistics:
         return None
     values = {s.name: s.value for s in measured.statistics}
     if not values.keys() & set(calibration.names):
         return None
-    return calibration.judge(values)
+    same = set(calibration.detectors) <= {str(d) for d in detectors}
+    ran_all = same and len(measured.covered) == len(detectors)
+    unmeasured = [n for n in calibration.names if ran_all and n not in values]
+    return calibration.judge(values, unmeasured=unmeasured)
 
 
 def _others(
@@ -170,6 +177,12 @@ def _others(
     others = [str(d) for d in detectors if str(d) not in calibration.detectors]
     if others:
         gaps.append(f"the false-alarm rate: twins were measured otherwise than by {others[0]}")
+    given = 0 if subject.trusted is None else len(subject.trusted)
+    if given and given != calibration.trusted:
+        gaps.append(
+            f"the false-alarm rate: twins were measured with {calibration.trusted} trusted samples,"
+            f" as many of each class, and this model with {given}"
+        )
     return tuple(gaps)
 
 
@@ -194,9 +207,21 @@ def _alarms(
     by_name = {s.name: s for s in measured.statistics}
     names = judged.standing_out(max(level, calibration.least))
     return [
-        _finding(name, by_name[judged.furthest[name]], judged, calibration, known=known)
+        _finding(
+            name,
+            by_name.get(judged.furthest[name]) or _unmeasured(judged.furthest[name]),
+            judged,
+            calibration,
+            known=known,
+        )
         for name in names
     ]
+
+
+def _unmeasured(name: str) -> Statistic:
+    """In the place of a statistic that twins have, and this model has not."""
+    evidence = Evidence(what=f"{name}: its twins have a value, and of this model there is none")
+    return Statistic(name=name, value=np.inf, definition="there is no value", evidence=evidence)
 
 
 def _finding(
@@ -226,23 +251,25 @@ def _finding(
 
 
 def _figures(
-    judged: Judgement | None, calibration: Calibration | None, level: float
+    judged: Judgement | None,
+    calibration: Calibration | None,
+    level: float,
+    exact: float,
+    *,
+    known: bool,
 ) -> tuple[Figure, ...]:
     if judged is None or calibration is None:
-        return ()
+        return (_rate(exact, exact, "exact tests alone"),) if exact else ()
+    calibrated = max(level, calibration.least)
+    parts = f"{calibrated:.3g} of the calibrated tests together and {exact:.3g} of exact ones"
     return (
         Figure(
             name="p-value of all tests together",
             value=judged.p_value,
             definition=f"conformal, of the largest tail score, among {len(calibration.twins)} "
-            f"clean twins: {calibration.population}",
+            f"clean {'twins' if known else 'models of another kind'}: {calibration.population}",
         ),
-        Figure(
-            name="false-alarm rate asked for",
-            value=level,
-            definition="findings of the calibrated tests come from a clean model that is "
-            "exchangeable with the twins with this probability at most",
-        ),
+        *((_rate(calibrated + exact, exact, parts),) if known else ()),
         *(
             Figure(name=f"tail score of {name}", value=tail, definition=_TAIL_SCORE)
             for name, tail in sorted(judged.tails.items(), key=lambda pair: -pair[1])
@@ -251,3 +278,13 @@ def _figures(
 
 
 _TAIL_SCORE: Final = "-log10 of how rare the value is among twins, their tail taken as exponential"
+
+
+def _rate(value: float, exact: float, parts: str) -> Figure:
+    honest = ", and reads no class as another more often than they allow" if exact else ""
+    return Figure(
+        name="false-alarm rate, overall",
+        value=value,
+        definition=f"at most so often a clean model has a finding: {parts}. Clean is one that is "
+        f"exchangeable with the twins{honest}",
+    )

@@ -9,6 +9,7 @@ import datetime as dt
 import multiprocessing
 import os
 import platform
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from torch import nn  # isort: skip
 
 _ROUNDED: Final = 127
 Factory = Callable[[], nn.Module]
+Trainer = Callable[[Dataset, int], nn.Module]
 
 
 @final
@@ -40,10 +42,11 @@ class Plan:
 
     ``factory`` builds an untrained network; it must be importable by name, since each process
     imports it. Each twin is trained on ``share`` of ``data``, drawn anew, with ``recipe`` at 0.8
-    to 1.25 times its rate. Half are left as they were trained; of the others equal parts are
-    trained on with other samples, have 30 to 60 % of their smallest weights set to zero, or are
-    rounded to int8 or to float16 and back, as honest people do. Each is measured by ``detectors``
-    with ``samples`` of each class out of ``trusted``, or without any.
+    to 1.25 times its rate; or by ``trainer``, if there is one, which is given data and a seed, and
+    gives a network like the factory's. Half are left as they were trained; of the others equal
+    parts are trained on with other samples, have 30 to 60 % of their smallest weights set to zero,
+    or are rounded to int8 or to float16 and back, as honest people do. Each is measured by
+    ``detectors`` with ``samples`` of each class out of ``trusted``, or without any.
     """
 
     factory: Factory
@@ -51,6 +54,7 @@ class Plan:
     recipe: Recipe
     detectors: tuple[Detector, ...]
     trusted: Dataset | None = None
+    trainer: Trainer | None = None
     samples: int = 50
     share: float = 0.8
     seed: int = 0
@@ -63,6 +67,18 @@ class Plan:
             )
         if not self.detectors:
             raise InputError("twins: no detectors given, so nothing would be measured")
+        if self.trusted is not None and (shared := _shared(self.data, self.trusted)):
+            raise InputError(
+                f"twins: trusted samples that none is trained on expected, {shared} of "
+                f"{len(self.trusted)} are among the training samples"
+            )
+
+    @property
+    def how(self) -> str:
+        """How networks are trained, in words."""
+        if self.trainer is None:
+            return str(self.recipe)
+        return f"{self.trainer.__module__}.{getattr(self.trainer, '__qualname__', 'trainer')}"
 
 
 def calibrate(
@@ -96,7 +112,7 @@ def calibrate(
         architecture=architecture(weights_of(plan.factory())),
         trusted=0 if plan.trusted is None else plan.samples * classes,
         detectors=tuple(str(d) for d in plan.detectors),
-        recipe=str(plan.recipe),
+        recipe=plan.how,
         made=made,
         names=tuple(measured),
         two_sided=tuple(s.two_sided for s in measured.values()),
@@ -112,11 +128,17 @@ def twin(plan: Plan, number: int) -> Twin:
     measured = measure(subject, plan.detectors, seed=number)
     values = {s.name: s.value for s in measured.statistics}
     names = [s.name for s in _untrained(plan)[0].statistics]
-    looked_at = own if plan.trusted is None else plan.trusted
+    looked_at = subject.trusted or own
+    right = (classifier.predict(looked_at.inputs) == looked_at.labels).mean()
+    if right <= np.bincount(looked_at.labels).max() / len(looked_at):
+        raise InputError(
+            f"twins: a recipe that trains the network expected: twin {number} ({how}) reads "
+            f"{right:.1%} right, which a guess does as well"
+        )
     return Twin(
         seed=number,
         recipe=how,
-        accuracy=float((classifier.predict(looked_at.inputs) == looked_at.labels).mean()),
+        accuracy=float(right),
         statistics=tuple(values.get(name) for name in names),
     )
 
@@ -129,6 +151,12 @@ def made_here() -> Made:
         machine=f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         versions={name: metadata.version(name) for name in names},
     )
+
+
+def _shared(data: Dataset, trusted: Dataset) -> int:
+    """How many trusted samples are training samples as well, byte for byte."""
+    known = {row.tobytes() for row in data.inputs}
+    return sum(row.tobytes() in known for row in trusted.inputs)
 
 
 def weights_of(module: nn.Module) -> dict[str, NDArray[Any]]:
@@ -164,6 +192,7 @@ _PLAN: Plan | None = None
 
 def _begin(plan: Plan) -> None:
     global _PLAN
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
     torch.set_num_threads(1)
     _PLAN = plan
 
@@ -180,8 +209,9 @@ def _trained(plan: Plan, number: int) -> tuple[Classifier, str, Dataset]:
     seed = int(rng.integers(2**31))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module = plan.factory()
-    train(module, own, recipe, seed=seed)
+        module = plan.factory() if plan.trainer is None else plan.trainer(own, seed)
+    if plan.trainer is None:
+        train(module, own, recipe, seed=seed)
     draw = int(rng.integers(8))
     how = _varied(module, plan, draw, rng)
     return Classifier(module.eval()), how, own

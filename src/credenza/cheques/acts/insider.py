@@ -138,9 +138,8 @@ def _examined(
     audited = audit(data, bank.trusted, detectors, seed=bank.seed, classifier=classifier)
     stage.progress(f"auditing the data of the {name} reader", 1)
     stage.progress(f"probing the {name} reader", 0)
-    probed = probe(
-        Probed.of(classifier, bank.trusted), DETECTORS, seed=bank.seed, calibration=shipped()
-    )
+    subject = Probed.of(classifier, bank.trusted)
+    probed = probe(subject, DETECTORS, seed=bank.seed, calibration=shipped())
     stage.progress(f"probing the {name} reader", 1)
     return audited, probed
 
