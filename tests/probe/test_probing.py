@@ -1,59 +1,184 @@
+"""Findings at a stated rate, and one clear error or finding for whatever cannot be judged."""
+
 from __future__ import annotations
+
+import functools
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 import credenza
 from credenza.classifier import Classifier
 from credenza.dataset import Dataset
 from credenza.errors import InputError
-from credenza.probe import ConfusionCanaries
-from tests.probe.samples import SEARCH, constant, digits, population, trained
+from credenza.findings import Severity
+from credenza.probe import (
+    Calibration,
+    ConfusionCanaries,
+    Form,
+    MarginSearch,
+    Plan,
+    Subject,
+    TriggerSearch,
+    calibrate,
+    made_here,
+)
+from credenza.training import Recipe
+from tests.probe.samples import Fixed, constant, digits, trained
 
-TRUSTED = digits()[1]
-BOTH = (ConfusionCanaries(), SEARCH)
+TRAINING, TRUSTED = digits()
+QUICK = (
+    ConfusionCanaries(confidence=0.999),
+    TriggerSearch(Form.PATCH, pair_steps=4),
+    MarginSearch(starts=2, steps=4),
+)
+
+
+def network() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+
+PLAN = Plan(
+    factory=network,
+    data=TRAINING,
+    trusted=TRUSTED,
+    recipe=Recipe(epochs=8, batch=64, rate=1e-2),
+    detectors=QUICK,
+    samples=40,
+)
+
+
+@functools.cache
+def twins(count: int = 24) -> Calibration:
+    return calibrate(PLAN, count, population="tests", made=made_here(), processes=1)
+
+
+def reader(seed: int, *, swapped: bool = False) -> Classifier:
+    from credenza.training import train
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = network()
+    train(module, TRAINING, PLAN.recipe, seed=seed)
+    if swapped:
+        head = module[3]
+        with torch.no_grad():
+            head.weight[[2, 5]] = head.weight[[5, 2]].clone()
+            head.bias[[2, 5]] = head.bias[[5, 2]].clone()
+    return Classifier(module)
+
+
+def test_an_edited_model_is_found_and_named_beside_its_twins() -> None:
+    subject = Subject.of(reader(901, swapped=True), TRUSTED)
+    report = credenza.probe(subject, QUICK, seed=0, calibration=twins(), level=0.05)
+    assert report.worst is Severity.CRITICAL
+    assert report.findings[0].rule == "probe.misread-class"
+    assert set(report.findings[0].where.classes) == {2, 5}
+    assert min(f.value for f in report.figures if f.name.startswith("p-value")) == 1 / 25
+
+
+def test_a_twin_is_a_twin() -> None:
+    subject = Subject.of(reader(902), TRUSTED)
+    judged = credenza.probe(subject, QUICK, seed=0, calibration=twins(), level=0.04)
+    assert not judged.findings
+    assert not any("uncalibrated" in text for text in judged.uncovered)
+
+
+def test_without_twins_only_what_is_exact_is_said_and_the_rest_is_named() -> None:
+    report = credenza.probe(Subject.of(trained(), TRUSTED), QUICK, seed=0)
+    assert not report.findings
+    assert any("uncalibrated" in text for text in report.uncovered)
+    assert len(report.covered) == 3
+
+
+def test_twins_of_another_architecture_weigh_medium() -> None:
+    wired = Subject.of(trained(wired=True), TRUSTED)
+    report = credenza.probe(wired, QUICK, seed=0, calibration=twins(), level=0.05)
+    assert any("architecture" in text for text in report.uncovered)
+    assert {f.severity for f in report.findings} == {Severity.MEDIUM}
+    assert any(f.where.classes[-1:] == (2,) for f in report.findings)
+
+
+def test_the_same_plan_makes_the_same_twins_and_goes_on_where_it_ended() -> None:
+    told: list[int] = []
+    again = calibrate(
+        PLAN,
+        3,
+        population="tests",
+        made=made_here(),
+        known=twins().twins[:2],
+        processes=1,
+        told=lambda twin: told.append(twin.seed),
+    )
+    assert len(told) == 1
+    assert again.twins == twins().twins[:3]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_logits_that_are_not_finite_are_the_finding(value: float) -> None:
-    report = credenza.probe(constant(value), TRUSTED, BOTH, seed=0)
+def test_numbers_that_are_not_finite_are_the_finding(value: float) -> None:
+    report = credenza.probe(Subject.of(constant(value), TRUSTED), QUICK, seed=0)
     assert [f.rule for f in report.findings] == ["probe.not-finite"]
-    assert len(report.uncovered) == len(BOTH)
+    assert len(report.uncovered) == len(QUICK)
 
 
-def test_an_untrained_model_is_not_passed_over() -> None:
-    untrained = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Linear(16, 10)))
-    report = credenza.probe(untrained, TRUSTED, BOTH[:1], seed=0, calibration=population((0.3,)))
-    assert "probe.misread-class" in {f.rule for f in report.findings}
+def test_a_parameter_that_is_not_finite_is_the_finding() -> None:
+    module = network()
+    with torch.no_grad():
+        module[1].weight[0, 0] = float("nan")
+    report = credenza.probe(Subject.of(Classifier(module), TRUSTED), QUICK, seed=0)
+    assert [f.rule for f in report.findings] == ["probe.not-finite"]
+    assert report.findings[0].where.tensor == "1.weight"
 
 
-def test_a_report_never_stops_at_what_was_seen() -> None:
-    report = credenza.probe(trained(), TRUSTED, BOTH, seed=0, calibration=population((0.0,) * 99))
-    assert not report.findings
-    assert len(report.covered) == 2
-    assert len(report.uncovered) >= 3
+@pytest.mark.parametrize("classifier", [Classifier(network()), constant(9.0)], ids=["new", "fixed"])
+def test_a_model_that_guesses_is_not_passed_over(classifier: Classifier) -> None:
+    report = credenza.probe(Subject.of(classifier, TRUSTED), QUICK, seed=0)
+    assert report.findings
+    assert report.worst is not None
+    assert report.worst >= Severity.HIGH
 
 
 @pytest.mark.parametrize(
     ("classifier", "trusted", "says"),
     [
-        (trained(), TRUSTED.take(np.arange(0)), "samples with finite inputs"),
+        (trained(), TRUSTED.take(np.arange(0)), "expected"),
         (trained(), Dataset(TRUSTED.inputs * np.float32(np.nan), TRUSTED.labels), "finite inputs"),
         (trained(), Dataset(TRUSTED.inputs[:, :, 1:], TRUSTED.labels), "cannot read inputs"),
         (trained(), Dataset(TRUSTED.inputs, TRUSTED.labels + 1), "labels 0 to 9 expected, 1 to 10"),
         (trained(), TRUSTED.take(TRUSTED.labels != 7), "class 7 has none"),
-        (constant(1.0, classes=1), TRUSTED, "2 classes"),
-        (Classifier(nn.Flatten()), TRUSTED, "linear layer"),
+        (trained(), TRUSTED.take(np.arange(10)), "class . has none"),
+        (Classifier(Fixed([[1.0]] * 2000)), TRUSTED, "2 classes"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(
     classifier: Classifier, trusted: Dataset, says: str
 ) -> None:
     with pytest.raises(InputError, match=says):
-        credenza.probe(classifier, trusted, BOTH, seed=0)
+        credenza.probe(Subject.of(classifier, trusted), QUICK, seed=0)
 
 
-def test_no_detectors_are_refused() -> None:
+def test_no_detectors_and_no_such_level_are_refused() -> None:
+    subject = Subject.of(trained(), TRUSTED)
     with pytest.raises(InputError, match="no detectors"):
-        credenza.probe(trained(), TRUSTED, (), seed=0)
+        credenza.probe(subject, (), seed=0)
+    with pytest.raises(InputError, match="level"):
+        credenza.probe(subject, QUICK, seed=0, level=0.0)
+
+
+def test_weights_alone_are_looked_at_without_torch(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "m.npz", a=rng.normal(size=(32, 64)), b=rng.normal(size=(10, 32)))
+    code = (
+        "import sys; from pathlib import Path; import credenza; "
+        "from credenza.probe import WeightStatistics, from_weights; "
+        f"r = credenza.probe(from_weights(Path({str(tmp_path / 'm.npz')!r})), (WeightStatistics(),)"
+        ", seed=0); print(len(r.covered), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]

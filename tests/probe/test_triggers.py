@@ -83,7 +83,7 @@ def test_vectors_are_searched_too_and_have_no_pictures() -> None:
 def test_many_classes_are_searched_by_target_alone() -> None:
     rng = np.random.default_rng(0)
     data = Dataset(rng.random((100, 4), np.float32), np.arange(100) % 25)
-    quick = TriggerSearch(samples=2, steps=2, final_samples=4)
+    quick = TriggerSearch(samples=2, steps=2, pair_samples=4)
     outcome = quick.measure(subject(Classifier(nn.Sequential(nn.Linear(4, 25))), data), seed=0)
     assert [s.name for s in outcome.statistics] == ["trigger.patch-universal"]
     assert "25 classes are too many" in outcome.uncovered[0]
@@ -93,7 +93,7 @@ def test_many_classes_are_searched_by_target_alone() -> None:
     ("trusted", "says"),
     [
         (Dataset(2 * TRUSTED.inputs, TRUSTED.labels), "inputs from 0 to 1"),
-        (TRUSTED.take(np.arange(100)), "16 or more trusted samples of each class"),
+        (TRUSTED.take(np.arange(100)), "8 or more trusted samples of each class"),
     ],
 )
 @pytest.mark.parametrize("search", SEARCHES, ids=str)
@@ -102,3 +102,14 @@ def test_what_cannot_be_judged_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=says):
         search.measure(subject(trained(), trusted), seed=0)
+
+
+@pytest.mark.parametrize("form", Form)
+def test_each_pair_is_a_statistic_of_one_family(form: Form) -> None:
+    pairs = measured(form, wired=True).statistics[1:]
+    assert len(pairs) == 90
+    assert {s.family for s in pairs} == {f"trigger.{form.value}-pair"}
+    to_two = [s.value for s in pairs if s.evidence.where.classes[-1] == 2]
+    others = [s.value for s in pairs if s.evidence.where.classes[-1] != 2]
+    assert min(to_two) > np.median(others)
+    assert sum(bool(s.evidence.pictures) for s in pairs) == 8
