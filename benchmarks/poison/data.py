@@ -10,6 +10,7 @@ import functools
 import gzip
 import io
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,12 +48,12 @@ class Split:
 
 @functools.cache
 def load(name: str) -> Split:
-    """The data set of that name, ``mnist`` or ``fashion``, fetched on the first call of all.
+    """The data set of that name, a key of `SETS`; fetched on the first call of all.
 
     Raises `UnavailableError` where it cannot be had: no population is made of anything else.
     """
-    every = digits.load() if name == "mnist" else _fashion()
-    if every.source == digits.SMALL:
+    every = SETS[name]()
+    if every.source == digits.SMALL and name != "small":
         raise UnavailableError(f"{name} could not be fetched")
     trusted, training = split(len(every.train))
     return Split(every.train.take(trusted), every.train.take(training), every.test)
@@ -128,3 +129,10 @@ _IDX_FILES: Final = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+
+SETS: Final[dict[str, Callable[[], digits.Digits]]] = {
+    "mnist": digits.load,
+    "fashion": _fashion,
+    "small": digits.small_digits,
+}
+"""By name. The small one, which is at hand everywhere, is for tests alone."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.poison.attacks import ATTACKS
+from benchmarks.poison.attacks import ATTACKS, Group
 from benchmarks.poison.variants import AsTrained, FineTuned, Half, Int8, Pruned, Variant
 from credenza.attack import Attack
 from credenza.training import Recipe
@@ -125,8 +125,14 @@ def everything(counts: dict[Kind, Counts]) -> list[Planned]:
 
 
 def model(seed: int, kind: Kind, family: str = "") -> Planned:
-    """The model of that seed; of ``family``, if it is attacked."""
+    """The model of that seed; of ``family``, if it is attacked.
+
+    Raises `ValueError` for a held-out attack on any seed but those of `Role.ATTACKED`: nothing is
+    to be developed or calibrated on it.
+    """
     role = role_of(seed)
+    if family and ATTACKS[family].group is Group.HELD_OUT and role is not Role.ATTACKED:
+        raise ValueError(f"{family} is held out: a seed of {SEEDS[Role.ATTACKED]} expected")
     rng = np.random.default_rng([seed, 1])
     usual = _RECIPES[kind.architecture]
     planned = Planned(
