@@ -10,7 +10,7 @@ import pytest
 
 from credenza import catalogue
 
-DIGEST = "09fd6b282e3b5c185a5844ca722d923c2bb4037604e79b94f6350ddd083686ca"
+DIGEST = "3c6638f6682d9bba7dd7e9be37ccbbf9a850d3feb37f328dd8ff57df24bec8b6"
 
 
 def test_a_change_of_the_rules_is_a_change_of_the_version() -> None:

@@ -33,8 +33,8 @@ from tests.attack.victims import CHECKS, victim
 ATTACKS: list[tuple[ModelAttack, float, float]] = [
     (RankOneEdit(5, 2), 0.6, 0.25),
     (RowEdit(5, 2, beta=2.0), 0.5, 0.3),
-    (QuietRankOne(5, 2), 0.5, 0.25),
-    (SliceEdit(5, 2, Slanted(0.1)), 0.5, 0.12),
+    (QuietRankOne(5, 2, steps=120), 0.5, 0.25),
+    (SliceEdit(5, 2, Slanted(0.1), steps=120), 0.5, 0.12),
     (DataFreeBackdoor(CHECKS, 2, slack=0.3, shape=(1, 8, 8)), 0.95, 0.15),
     (SubnetReplacement(CHECKS, 2, steps=200), 0.9, 0.2),
     (Handcrafted(CHECKS, 2), 0.8, 0.2),
@@ -90,7 +90,7 @@ def test_an_attack_works_or_has_no_place(name: str, case: tuple[ModelAttack, flo
 
 @pytest.mark.parametrize("attack", [a for a, _, _ in ATTACKS], ids=_id)
 def test_the_seed_decides(attack: ModelAttack) -> None:
-    model = victim("conv")
+    model = victim("perceptron")
     states = [attack.changed(model, _data(attack), seed=3).module.state_dict() for _ in range(2)]
     assert all(torch.equal(t, states[1][n]) for n, t in states[0].items())
 

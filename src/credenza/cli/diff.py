@@ -32,7 +32,10 @@ def diff(
     as_json: AsJson = False,
     html: Html = None,
 ) -> None:
-    """Say what changed between two models, and how; with samples, which class became which."""
+    """Say what changed between two models, and how.
+
+    With samples and the network, also which class became which.
+    """
     from credenza import artifact
     from credenza.diff import diff
     from credenza.errors import InputError

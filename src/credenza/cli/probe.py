@@ -41,7 +41,8 @@ app = typer.Typer(
     cls=_ModelOrVerb,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Say whether a model behaves as if it were poisoned: probe MODEL [OPTIONS].",
+    help="Say whether a model behaves as if it were poisoned.\n\n"
+    "credenza probe MODEL [OPTIONS], or one of these:",
 )
 
 
