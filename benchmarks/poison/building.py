@@ -112,7 +112,8 @@ def make(planned: Planned) -> tuple[Classifier, Classifier | None]:
         return Classifier(_trained(planned)), None
     before = make(plan.victim(planned))[0]
     training = data.load(planned.kind.data).training
-    samples = data.drawn(training, ATTACKER_SAMPLES, planned.seed, purpose=2)
+    count = min(ATTACKER_SAMPLES, len(training))
+    samples = data.drawn(training, count, planned.seed, purpose=2)
     return _changed(before, planned.attack, samples, planned.seed), before
 
 

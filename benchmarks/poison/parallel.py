@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -30,7 +31,7 @@ def each(
     started = time.monotonic()
     count = min(workers or os.cpu_count() or 1, len(items))
     spawn = multiprocessing.get_context("spawn")  # a fork of a process with torch threads may hang
-    with ProcessPoolExecutor(count, spawn, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(count, spawn, initializer=_begin, initargs=(os.getpid(),)) as pool:
         waiting = [pool.submit(function, item) for item in items]
         try:
             for done, future in enumerate(as_completed(waiting), start=1):
@@ -64,5 +65,13 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def _one_thread() -> None:
+def _begin(parent: int) -> None:
     torch.set_num_threads(1)
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def _leave_with(parent: int) -> None:
+    """End this process soon after its parent was killed: the pool would wait for ever."""
+    while os.getppid() == parent:
+        time.sleep(2)
+    os._exit(1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-import sys
+import importlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -181,13 +181,16 @@ def _file(within: Path) -> Path:
 
 @functools.cache
 def _code(module: str) -> str:
+    """Of files, not of what this process has imported: each process is to say the same."""
     room = module.rpartition(".")[0]
+    (folder,) = importlib.import_module(room).__path__
     seen: dict[str, str] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name not in seen and name in sys.modules and name != room:
-            tree = building.bare(Path(sys.modules[name].__file__ or ""))
+        path = Path(folder, *name.removeprefix(f"{room}.").split(".")).with_suffix(".py")
+        if name not in seen and name != room and path.is_file():
+            tree = building.bare(path)
             seen[name] = ast.unparse(tree)
             waiting += _imported(tree, room)
     return hashlib.sha256("\n".join(seen[n] for n in sorted(seen)).encode()).hexdigest()[:12]
