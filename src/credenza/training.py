@@ -5,10 +5,11 @@ Needs the extra ``torch``.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 import numpy as np
 
@@ -20,6 +21,9 @@ try:
     from torch import nn
 except ImportError as e:
     raise MissingExtraError("training a model", "torch") from e
+
+_LEAST_STEPS: Final = 8
+"""Fewer have no room for a rate that rises over a quarter of them and falls."""
 
 
 @final
@@ -69,7 +73,7 @@ def train(module: nn.Module, data: Dataset, recipe: Recipe, *, seed: int) -> Non
         module.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=recipe.rate, total_steps=max(steps, 4), pct_start=0.25
+        optimizer, max_lr=recipe.rate, total_steps=max(steps, _LEAST_STEPS), pct_start=0.25
     )
     rng = np.random.default_rng([seed, 11])
     with torch.random.fork_rng(devices=[]):
@@ -84,6 +88,32 @@ def train(module: nn.Module, data: Dataset, recipe: Recipe, *, seed: int) -> Non
             optimizer.step()
             schedule.step()
     module.eval()
+
+
+def fresh(module: nn.Module, *, seed: int) -> nn.Module:
+    """A copy of the architecture with new parameters, drawn as its layers draw them when made.
+
+    Each submodule that holds parameters or buffers of its own is asked to ``reset_parameters``, in
+    the order of ``modules()``, under a generator of that seed; the global ones are left as they
+    were. Raises `InputError` for one that cannot be asked: a copy that kept something which the
+    given module had learned would be no fresh one.
+    """
+    copied = copy.deepcopy(module)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for name, part in copied.named_modules():
+            own = (*part.parameters(recurse=False), *part.buffers(recurse=False))
+            if not own:
+                continue
+            reset = getattr(part, "reset_parameters", None)
+            if not callable(reset):
+                raise InputError(
+                    f"architecture: {name or 'the module'} ({type(part).__name__}) has parameters "
+                    "or buffers, and no reset_parameters() to draw them anew",
+                    hint="give its class a method reset_parameters that sets all that it holds",
+                )
+            reset()
+    return copied
 
 
 def _batches(
