@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +48,7 @@ def numbers(**values: float) -> Subject:
 
 
 def population(
-    columns: dict[str, Sequence[float | None]],
+    columns: Mapping[str, Sequence[float | None]],
     detectors: Sequence[object] = (Reads(),),
     *,
     two_sided: bool = False,
