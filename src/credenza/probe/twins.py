@@ -104,13 +104,13 @@ def calibrate(
     for twin in _made(plan, [i for i in range(twins) if i not in by_number], processes):
         by_number[twin.seed] = twin
         told(twin)
-    shown, classes = _untrained(plan)
+    shown, subject = _untrained(plan)
     measured = {s.name: s for s in shown.statistics}
     return Calibration(
         population=population,
-        classes=classes,
-        architecture=architecture(weights_of(plan.factory())),
-        trusted=0 if plan.trusted is None else plan.samples * classes,
+        classes=subject.classes,
+        architecture=architecture(subject.weights),
+        trusted=0 if plan.trusted is None else plan.samples * subject.classes,
         detectors=tuple(str(d) for d in plan.detectors),
         recipe=plan.how,
         made=made,
@@ -164,13 +164,13 @@ def weights_of(module: nn.Module) -> dict[str, NDArray[Any]]:
     return {name: t.detach().numpy() for name, t in module.state_dict().items()}
 
 
-def _untrained(plan: Plan) -> tuple[Measurement, int]:
-    """What is measured of an untrained network: all names, and how many classes it has."""
+def _untrained(plan: Plan) -> tuple[Measurement, Subject]:
+    """What is measured of an untrained network: all names; and the network."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         classifier = Classifier(plan.factory().eval())
     subject = _subject(plan, classifier, 0)
-    return measure(subject, plan.detectors, seed=0), subject.classes
+    return measure(subject, plan.detectors, seed=0), subject
 
 
 def _made(plan: Plan, numbers: Sequence[int], processes: int | None) -> Iterator[Twin]:
