@@ -12,6 +12,7 @@ from torch import nn
 from credenza.dataset import Dataset
 from credenza.errors import InputError
 from credenza.probe import Accuracy, Calibration, Need, Plan, Twin, calibrate
+from credenza.probe.twins import fit_to_serve
 from credenza.training import Recipe
 from tests.probe.samples import digits
 from tests.probe.standins import MADE, Reads
@@ -140,3 +141,11 @@ def test_a_detector_that_cannot_run_is_told() -> None:
     lacks = replace(PLAN, detectors=(Reads(needs=frozenset({Need.TRUSTED})),), trusted=None)
     with pytest.raises(InputError, match="nothing can be looked at"):
         made(lacks, 2)
+
+
+def test_a_twin_that_nobody_would_serve_is_left_out() -> None:
+    made = [
+        Twin(seed=i, recipe="", accuracy=a, statistics=())
+        for i, a in enumerate((0.99, 0.985, 0.94, 0.93, 0.64, 0.99))
+    ]
+    assert [t.seed for t in fit_to_serve(made)] == [0, 1, 2, 3, 5]

@@ -31,6 +31,8 @@ import torch  # isort: skip  training has said what is missing, if it is
 from torch import nn  # isort: skip
 
 _ROUNDED: Final = 127
+MOST_LOST: Final = 0.05
+"""Of accuracy: what a repaired model may lose to count as repaired (BackdoorBench, Wu et al., 2022)."""
 Factory = Callable[[], nn.Module]
 Trainer = Callable[[Dataset, int], nn.Module]
 
@@ -117,8 +119,18 @@ def calibrate(
         names=tuple(measured),
         two_sided=tuple(s.two_sided for s in measured.values()),
         families=tuple(s.family for s in measured.values()),
-        twins=tuple(by_number[i] for i in range(twins)),
+        twins=fit_to_serve([by_number[i] for i in range(twins)]),
     )
+
+
+def fit_to_serve(twins: Sequence[Twin]) -> tuple[Twin, ...]:
+    """Those that read no more than `MOST_LOST` worse than half of the twins do.
+
+    Pruning without training on ruins some models. Nobody would serve them, and beside them any
+    poisoned model looks ordinary.
+    """
+    usual = float(np.median([t.accuracy for t in twins]))
+    return tuple(t for t in twins if t.accuracy >= usual - MOST_LOST)
 
 
 def twin(plan: Plan, number: int) -> Twin:
