@@ -9,7 +9,7 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 import numpy as np
 
@@ -21,6 +21,9 @@ try:
     from torch import nn
 except ImportError as e:
     raise MissingExtraError("training a model", "torch") from e
+
+_LEAST_STEPS: Final = 8
+"""Fewer have no room for a rate that rises over a quarter of them and falls."""
 
 
 @final
@@ -70,7 +73,7 @@ def train(module: nn.Module, data: Dataset, recipe: Recipe, *, seed: int) -> Non
         module.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=recipe.rate, total_steps=max(steps, 4), pct_start=0.25
+        optimizer, max_lr=recipe.rate, total_steps=max(steps, _LEAST_STEPS), pct_start=0.25
     )
     rng = np.random.default_rng([seed, 11])
     with torch.random.fork_rng(devices=[]):

@@ -33,7 +33,7 @@ from tests.attack.victims import CHECKS, victim
 ATTACKS: list[tuple[ModelAttack, float, float]] = [
     (RankOneEdit(5, 2), 0.6, 0.25),
     (RowEdit(5, 2, beta=2.0), 0.5, 0.3),
-    (QuietRankOne(5, 2, steps=120), 0.5, 0.25),
+    (QuietRankOne(5, 2), 0.5, 0.25),
     (SliceEdit(5, 2, Slanted(0.1), steps=120), 0.5, 0.12),
     (DataFreeBackdoor(CHECKS, 2, slack=0.3, shape=(1, 8, 8)), 0.95, 0.15),
     (SubnetReplacement(CHECKS, 2, steps=200), 0.9, 0.2),

@@ -176,8 +176,9 @@ class Sum:
         assert subject.trusted is not None
         total = self.scale * sum(float(w.sum()) for w in subject.weights.values())
         evidence = Evidence(what="a sum", where=Where(classes=(len(subject.trusted) % 7,)))
-        one = Statistic(name="sum", value=total, definition="a sum", evidence=evidence)
-        return Measured(statistics=(one,))
+        return Measured(
+            statistics=(Statistic(name="sum", value=total, definition="a sum", evidence=evidence),)
+        )
 
 
 def test_models_are_scored_once_a_setting(tmp_path: Path) -> None:

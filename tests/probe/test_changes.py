@@ -88,7 +88,8 @@ def test_a_change_that_works_on_one_class_alone_is_named_with_its_source() -> No
 
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
             on = 20 * inputs[:, 1] * inputs[:, 6]
-            return 10 * inputs[:, :6] + on[:, None] * torch.eye(6)[2] + 0 * self.head(inputs[:, :6])
+            still: torch.Tensor = 0 * self.head(inputs[:, :6])
+            return 10 * inputs[:, :6] + on[:, None] * torch.eye(6)[2] + still
 
     search = SharedChange(share=1 / 7, rounds=1, stride=0.1)
     seen = search.measure(subject(Switched(), 6, (7,)), seed=0).statistics[1]

@@ -37,7 +37,7 @@ QUICK = (
 )
 
 
-def network() -> nn.Module:
+def network() -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
 
 
@@ -65,6 +65,7 @@ def reader(seed: int, *, swapped: bool = False) -> Classifier:
     train(module, TRAINING, PLAN.recipe, seed=seed)
     if swapped:
         head = module[3]
+        assert isinstance(head, nn.Linear)
         with torch.no_grad():
             head.weight[[2, 5]] = head.weight[[5, 2]].clone()
             head.bias[[2, 5]] = head.bias[[5, 2]].clone()
@@ -127,7 +128,7 @@ def test_numbers_that_are_not_finite_are_the_finding(value: float) -> None:
 def test_a_parameter_that_is_not_finite_is_the_finding() -> None:
     module = network()
     with torch.no_grad():
-        module[1].weight[0, 0] = float("nan")
+        next(module.parameters())[0, 0] = float("nan")
     report = credenza.probe(Subject.of(Classifier(module), TRUSTED), QUICK, seed=0)
     assert [f.rule for f in report.findings] == ["probe.not-finite"]
     assert report.findings[0].where.tensor == "1.weight"

@@ -11,6 +11,7 @@ import pytest
 
 from credenza import artifact
 from credenza.artifact import Held
+from credenza.artifact.interface import Signs
 from credenza.artifact.pickles.machine import is_opcode
 from credenza.errors import InputError, MalformedError
 from credenza.findings import Finding, Report, Severity, Unread, Where
@@ -250,4 +251,5 @@ def test_nothing_to_scan_is_an_error(tmp_path: Path) -> None:
 def test_a_pickle_may_begin_with_any_opcode() -> None:
     rule = next(r for r in RULES if r.name == "pickle")
     assert isinstance(rule, LaterRule)
+    assert isinstance(rule.signs, Signs)
     assert {m[0] for m in rule.signs.magics} == {c for c in range(256) if is_opcode(c)}

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from credenza.attack.bits import BitSearch, ExponentFlip, TargetedBitSearch
-from credenza.attack.fitted import QuietRankOne, SliceEdit
+from credenza.attack.fitted import QuietRankOne, Slanted, Slice, SliceEdit
 from credenza.attack.handcrafted import Handcrafted
 from credenza.attack.interface import Attack, DataAttack
 from credenza.attack.labels import FlipLabels, SliceFlip
@@ -118,8 +118,9 @@ def _value(hint: Any, what: str, value: Any, given: Mapping[str, Any]) -> object
     if isinstance(value, Mapping):
         if hint is DataAttack:
             return _on_data(what, dict(value), given)
-        if is_dataclass(hint) and isinstance(hint, type):
-            return made(hint, what, value, given)
+        kind = Slanted if hint is Slice else hint  # the only slice that text can name
+        if is_dataclass(kind) and isinstance(kind, type):
+            return made(kind, what, value, given)
     try:
         return msgspec.convert(value, hint)
     except (msgspec.ValidationError, TypeError) as e:  # TypeError: a type that no text can hold

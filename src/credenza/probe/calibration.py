@@ -139,8 +139,8 @@ class Calibration:
 
         A name that the twins have not is not judged. One that is neither among ``values`` nor
         ``unmeasured`` is left out, of the twins as well: who leaves out must not know the values.
-        One that is ``unmeasured`` was asked of the model, which had none: it counts as the highest
-        of all, together with those of twins that have none.
+        One that is ``unmeasured`` was asked of the model, which had none: it is as far out as those
+        are rare that have none, the model and twins (`credenza.probe.tails`).
 
         Raises `InputError` where none is left.
         """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -238,7 +239,9 @@ def _check_pickles(data: bytes, name: str) -> None:
 def _torchscript(data: bytes) -> torch.nn.Module:
     import torch
 
-    module: torch.nn.Module = torch.jit.load(io.BytesIO(data), map_location="cpu")  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():  # torch would rather have everybody export
+        warnings.simplefilter("ignore", DeprecationWarning)
+        module: torch.nn.Module = torch.jit.load(io.BytesIO(data), map_location="cpu")  # type: ignore[no-untyped-call]
     return module.eval()
 
 
@@ -259,7 +262,10 @@ def _evaluating() -> type[torch.nn.Module]:
             self.graph = graph
 
         def forward(self, inputs: Any) -> Any:
-            return self.graph(inputs)
+            try:
+                return self.graph(inputs)
+            except AssertionError as e:  # how a guard of the exported shape fails
+                raise ValueError(str(e)) from e
 
         def train(self, mode: bool = True) -> Exported:
             self.training = mode

@@ -71,8 +71,7 @@ def upper_tails(column: Floats) -> Floats:
     Annals of Statistics 3, 1975, with shape 0). Below it the score is that of the rank, 0 to 1. The
     model's own value is not in the sample, lest an outlier should hide behind its own size.
 
-    Infinite values, where there was nothing to measure, are the highest of all: −log10 of their
-    share.
+    Infinite values, where there was nothing to measure, have −log10 of their share.
     """
     scores = np.empty(len(column))
     infinite = np.isinf(column)

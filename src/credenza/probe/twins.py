@@ -31,6 +31,8 @@ import torch  # isort: skip  training has said what is missing, if it is
 from torch import nn  # isort: skip
 
 _ROUNDED: Final = 127
+MOST_LOST: Final = 0.05
+"""Of accuracy: what a repaired model may lose to count as repaired (BackdoorBench, Wu et al., 2022)."""
 Factory = Callable[[], nn.Module]
 Trainer = Callable[[Dataset, int], nn.Module]
 
@@ -104,21 +106,31 @@ def calibrate(
     for twin in _made(plan, [i for i in range(twins) if i not in by_number], processes):
         by_number[twin.seed] = twin
         told(twin)
-    shown, classes = _untrained(plan)
+    shown, subject = _untrained(plan)
     measured = {s.name: s for s in shown.statistics}
     return Calibration(
         population=population,
-        classes=classes,
-        architecture=architecture(weights_of(plan.factory())),
-        trusted=0 if plan.trusted is None else plan.samples * classes,
+        classes=subject.classes,
+        architecture=architecture(subject.weights),
+        trusted=0 if plan.trusted is None else plan.samples * subject.classes,
         detectors=tuple(str(d) for d in plan.detectors),
         recipe=plan.how,
         made=made,
         names=tuple(measured),
         two_sided=tuple(s.two_sided for s in measured.values()),
         families=tuple(s.family for s in measured.values()),
-        twins=tuple(by_number[i] for i in range(twins)),
+        twins=fit_to_serve([by_number[i] for i in range(twins)]),
     )
+
+
+def fit_to_serve(twins: Sequence[Twin]) -> tuple[Twin, ...]:
+    """Those that read no more than `MOST_LOST` worse than half of the twins do.
+
+    Pruning without training on ruins some models. Nobody would serve them, and beside them any
+    poisoned model looks ordinary.
+    """
+    usual = float(np.median([t.accuracy for t in twins]))
+    return tuple(t for t in twins if t.accuracy >= usual - MOST_LOST)
 
 
 def twin(plan: Plan, number: int) -> Twin:
@@ -164,13 +176,13 @@ def weights_of(module: nn.Module) -> dict[str, NDArray[Any]]:
     return {name: t.detach().numpy() for name, t in module.state_dict().items()}
 
 
-def _untrained(plan: Plan) -> tuple[Measurement, int]:
-    """What is measured of an untrained network: all names, and how many classes it has."""
+def _untrained(plan: Plan) -> tuple[Measurement, Subject]:
+    """What is measured of an untrained network: all names; and the network."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         classifier = Classifier(plan.factory().eval())
     subject = _subject(plan, classifier, 0)
-    return measure(subject, plan.detectors, seed=0), subject.classes
+    return measure(subject, plan.detectors, seed=0), subject
 
 
 def _made(plan: Plan, numbers: Sequence[int], processes: int | None) -> Iterator[Twin]:
