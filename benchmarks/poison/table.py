@@ -141,6 +141,23 @@ def measure(*, full: bool, detectors: Sequence[Detector] = DETECTORS) -> None:
         print(f"  {bar.bar}: {bar.value:.3g}")
 
 
+def so_far(kinds: Sequence[Kind]) -> None:
+    """Write down what is made and scored of the whole population, and that it is not finished.
+
+    ``python -c 'from benchmarks.poison import plan, table; table.so_far([plan.MAIN])'``.
+    """
+    chosen, within = tuple(DETECTORS), building.folder()
+    judgements = [judged(kind, FULL[kind], chosen, within) for kind in kinds]
+    counts = [
+        f"{j.kind}: {len(j.twins)} of {FULL[j.kind].twins} twins, {len(j.clean)} of "
+        f"{FULL[j.kind].clean} clean and {len(j.attacked)} attacked models"
+        for j in judgements
+    ]
+    head = f"**Not finished**: made and scored so far are {'; '.join(counts)}.\n\n"
+    _publish(judgements)
+    write("poison", "Poisoned models", head + _text(judgements), _bars(judgements), _PACKAGES)
+
+
 def judged(kind: Kind, counts: Counts, detectors: Sequence[Detector], within: Path) -> Judgement:
     """Every model of the kind that is made and scored, judged against its twins."""
     wanted = plan.everything({kind: counts})

@@ -32,7 +32,7 @@ from torch import nn  # isort: skip
 
 _ROUNDED: Final = 127
 MOST_LOST: Final = 0.05
-"""Of accuracy: what a repaired model may lose to count as repaired (BackdoorBench, Wu et al., 2022)."""
+"""Of accuracy: what a repaired model may lose at most to count as repaired in BackdoorBench."""
 Factory = Callable[[], nn.Module]
 Trainer = Callable[[Dataset, int], nn.Module]
 
