@@ -107,7 +107,7 @@ def test_a_training_of_ones_own(calibration: Calibration) -> None:
 
 def test_without_trusted_samples_what_needs_none_is_calibrated() -> None:
     plan = replace(PLAN, trusted=None, detectors=(Reads(names=("3.bias",)),))
-    calibration = made(plan, 2)
+    calibration = made(plan, 8)
     assert calibration.trusted == 0
     assert all(t.accuracy > 0.6 for t in calibration.twins)
 
