@@ -17,8 +17,9 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from benchmarks.poison.networks import NETWORKS
 from torch import nn
+
+from benchmarks.poison.networks import NETWORKS
 
 CLASSES: Final = 10
 Answer = tuple[bool, float]
@@ -78,7 +79,7 @@ def freeeagle(model: nn.Sequential, _: str) -> Answer:
 
 
 def activation_clusters(model: nn.Sequential, data: str) -> Answer:
-    """ART's ActivationDefence on what the model was trained on, by silhouette.
+    """ART's ActivationDefence on what the model was trained on, by size and silhouette.
 
     Its default, "smaller", calls the smaller cluster of each class poisoned in any data.
     """
@@ -89,14 +90,15 @@ def activation_clusters(model: nn.Sequential, data: str) -> Answer:
     report, _ = defence.detect_poison(
         nb_clusters=2, nb_dims=10, reduce="PCA", cluster_analysis="silhouette-scores"
     )
-    scores = [of["avg_silhouette_score"] for name, of in report.items() if "lass" in name]
-    return report["suspicious_clusters"] > 0, float(max(scores))
+    classes = [of for name, of in report.items() if name.startswith("class_")]
+    scores = [float(of["avg_silhouette_score"]) for of in classes if of["suspicious"]]
+    return bool(scores), max(scores, default=0.0)
 
 
 def spectral_signatures(model: nn.Sequential, data: str) -> Answer:
     """ART's, on what the model was trained on. It has no verdict: it removes a share of any data.
 
-    Its figure here is the highest outlier score over the median one, of the worst class.
+    Its figure here is the highest outlier score of what it removes, over the median one.
     """
     from art.defences.detector.poison import SpectralSignatureDefense
 
@@ -140,7 +142,7 @@ def _answer(
 ) -> dict[str, Any]:
     started = time.process_time()
     torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002  theirs draw from it
+    np.random.seed(0)
     answer: dict[str, Any] = {"error": ""}
     try:
         with contextlib.redirect_stdout(io.StringIO()):
