@@ -46,7 +46,7 @@ def chosen(judgement: Judgement) -> list[Row]:
 
 def ask(rows: Sequence[Row], within: Path) -> dict[str, dict[str, Answer]]:
     """What each tool says of each model, by root and tool. What was asked before is not again."""
-    python = environment(HERE / "peers.txt")
+    python = environment(HERE / "peers.txt", alone=True)
     code = _code()
     known = _known(within, code)
     missing = [row for row in rows if row.made.root not in known]

@@ -12,6 +12,7 @@ import io
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -128,6 +129,7 @@ TOOLS: Final[dict[str, Callable[[nn.Sequential, str], Answer]]] = {
 
 def main() -> None:
     torch.set_num_threads(1)
+    warnings.simplefilter("ignore")  # of models whose answers overflow: a hundred lines each
     for line in sys.stdin:
         job = json.loads(line)
         module = NETWORKS[job["architecture"]](job["width"])
