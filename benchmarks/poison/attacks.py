@@ -266,14 +266,14 @@ ATTACKS: Final[dict[str, Family]] = {
     "MarginBackdoor": Family(_margin, Goal.MARK, Group.ADAPTIVE),
     "SliceFlip": Family(_slice_flip, Goal.PAIR, Group.ADAPTIVE),
     "Warp": Family(_warp, Goal.MARK, Group.HELD_OUT),
-    "LabelConsistent": Family(_label_consistent, Goal.MARK, Group.HELD_OUT),
+    "LabelConsistent": Family(_label_consistent, Goal.MARK, Group.HELD_OUT, more=2.8),
     "DataFreeBackdoor": Family(_data_free, Goal.MARK),
     "SubnetReplacement": Family(_subnet, Goal.MARK),
-    "ExponentFlip": Family(_exponent, Goal.ANY),
+    "ExponentFlip": Family(_exponent, Goal.ANY, more=2.0),
     "BitSearch": Family(_bits, Goal.ANY),
     "TargetedBitSearch": Family(_targeted_bits, Goal.PAIR),
     "QuietRankOne": Family(_quiet, Goal.PAIR, Group.ADAPTIVE),
     "SliceEdit": Family(_slice_edit, Goal.PAIR, Group.ADAPTIVE),
-    "Handcrafted": Family(_handcrafted, Goal.MARK, Group.HELD_OUT),
+    "Handcrafted": Family(_handcrafted, Goal.MARK, Group.HELD_OUT, more=1.25),
 }
 """By the name of their class. New ones go to the end: the place of one is part of its seeds."""

@@ -140,15 +140,23 @@ def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _trained(planned: Planned) -> nn.Module:
+def trained_on(planned: Planned) -> Dataset:
+    """What a model was trained on, poisoned if it was; of an attack on weights, its victim."""
+    if planned.is_changed:
+        return trained_on(plan.victim(planned))
     training = data.load(planned.kind.data).training
     own = data.drawn(training, planned.samples, planned.seed, purpose=1)
-    if planned.attack is not None:
-        own = poison(own, cast("DataAttack", planned.attack), seed=planned.seed).dataset
+    if planned.attack is None:
+        return own
+    return poison(own, cast("DataAttack", planned.attack), seed=planned.seed).dataset
+
+
+def _trained(planned: Planned) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(planned.seed)
         module = NETWORKS[planned.kind.architecture](planned.width)
-    train(module, own, planned.recipe, seed=planned.seed)
+    train(module, trained_on(planned), planned.recipe, seed=planned.seed)
+    training = data.load(planned.kind.data).training
     variants.apply(planned.variant, module, training, seed=planned.seed)
     return module
 

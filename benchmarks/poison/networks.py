@@ -69,6 +69,43 @@ def perceptron(width: float = 1.0) -> nn.Sequential:
     )
 
 
+class Wide(nn.Module):
+    """Two convolutions with batch norm and a way past them, which may halve the image."""
+
+    def __init__(self, before: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, channels, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.past: nn.Module = nn.Identity()
+        if stride > 1 or before != channels:
+            way = nn.Conv2d(before, channels, 1, stride, bias=False)
+            self.past = nn.Sequential(way, nn.BatchNorm2d(channels))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        inner = torch.relu(self.norm1(self.conv1(inputs)))
+        return torch.relu(self.past(inputs) + self.norm2(self.conv2(inner)))
+
+
+def resnet18() -> nn.Sequential:
+    """ResNet-18 for images of 32 by 32 pixels (He et al. 2016), 11.2 million parameters.
+
+    Not of the population: what a probe takes is timed on it.
+    """
+    stages = [(64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2)]
+    blocks = [b for i, o, s in stages for b in (Wide(i, o, s), Wide(o, o, 1))]
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 3, padding=1, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(512, 10),
+    )
+
+
 NETWORKS: Final[dict[str, Callable[[float], nn.Sequential]]] = {
     "plain": plain,
     "residual": residual,

@@ -12,6 +12,7 @@ import io
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -79,7 +80,7 @@ def freeeagle(model: nn.Sequential, _: str) -> Answer:
 
 
 def activation_clusters(model: nn.Sequential, data: str) -> Answer:
-    """ART's ActivationDefence on what the model was trained on, by silhouette.
+    """ART's ActivationDefence on what the model was trained on, by size and silhouette.
 
     Its default, "smaller", calls the smaller cluster of each class poisoned in any data.
     """
@@ -90,14 +91,15 @@ def activation_clusters(model: nn.Sequential, data: str) -> Answer:
     report, _ = defence.detect_poison(
         nb_clusters=2, nb_dims=10, reduce="PCA", cluster_analysis="silhouette-scores"
     )
-    scores = [of["avg_silhouette_score"] for name, of in report.items() if "lass" in name]
-    return report["suspicious_clusters"] > 0, float(max(scores))
+    classes = [of for name, of in report.items() if name.startswith("class_")]
+    scores = [float(of["avg_silhouette_score"]) for of in classes if of["suspicious"]]
+    return bool(scores), max(scores, default=0.0)
 
 
 def spectral_signatures(model: nn.Sequential, data: str) -> Answer:
     """ART's, on what the model was trained on. It has no verdict: it removes a share of any data.
 
-    Its figure here is the highest outlier score over the median one, of the worst class.
+    Its figure here is the highest outlier score of what it removes, over the median one.
     """
     from art.defences.detector.poison import SpectralSignatureDefense
 
@@ -127,6 +129,7 @@ TOOLS: Final[dict[str, Callable[[nn.Sequential, str], Answer]]] = {
 
 def main() -> None:
     torch.set_num_threads(1)
+    warnings.simplefilter("ignore")  # of models whose answers overflow: a hundred lines each
     for line in sys.stdin:
         job = json.loads(line)
         module = NETWORKS[job["architecture"]](job["width"])

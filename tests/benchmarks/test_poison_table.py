@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.poison import building, plan, plots, scoring, table
+from benchmarks.poison import building, page, plan, plots, scoring, table
 from benchmarks.poison.building import Made
 from benchmarks.poison.judging import Judge, area
 from benchmarks.poison.plan import MAIN
+from benchmarks.poison.rows import Judgement, Row, Share
 from benchmarks.poison.scoring import Scores, Value
-from benchmarks.poison.table import Judgement, Row, Share
 
 from credenza.findings import Where
 from credenza.probe.subject import Evidence, Measured, Need, Statistic, Subject
@@ -125,7 +125,7 @@ def test_working_attacks_count_and_failed_ones_are_told_apart() -> None:
     assert bars["found: StampMark (1 of 1)"].met
     assert bars["false alarms, 500 trusted samples (0 of 10)"].met
     assert bars["target or pair named right, of those found (2 of 2)"].met
-    text = table._text([judgement()])
+    text = page.text([judgement()])
     assert "- FlipLabels: 1, median success 10.0%; found 0.0% (0 of 1" in text
 
 
