@@ -45,7 +45,7 @@ def test_an_attack_without_data_needs_the_file_alone(reader: Path, run: Run) -> 
     row = ("--attack", "row", "--source", 5, "--target", 2, "--head", 3)
     done = run("attack", reader, *row, "--out", out)
     assert (done.code, done.err) == (0, "")
-    assert "truth" in done.out
+    assert "relative change of the head" in done.out
     assert reader.read_bytes() == before
     expected = edit(load_file(reader), "3", RowEdit(5, 2)).weights
     found = load_file(out)
@@ -105,7 +105,7 @@ def test_a_recipe_trains_a_poisoned_model(reader: Path, run: Run) -> None:
         (("--attack", "row", "--head", 3, "--source", 5), "none given: target"),
         (("--attack", "rwo"), "one of flip, "),
         ((), "--attack NAME, or a --recipe"),
-        ((*RANK_ONE, "--head", 3), "labelled samples expected"),
+        ((*RANK_ONE, "--head", 3), "features of labelled samples expected"),
         ((*RANK_ONE, "--module", NETWORK, "--head", 3), "--head: without --module"),
         ((*RANK_ONE, "--module", "tests.attack.problems:softmax"), "do not fit"),
         ((*RANK_ONE, "--head", 3, "--data", "training.npz"), "network that reads them"),

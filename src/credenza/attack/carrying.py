@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 
 from credenza.attack.data import Poisoned, poison
 from credenza.attack.interface import Attack, DataAttack, ModelAttack, WeightAttack
 from credenza.attack.measure import Success, success
-from credenza.attack.weights import edit
+from credenza.attack.weights import edited_model
 from credenza.classifier import Classifier
 from credenza.dataset import Dataset
 from credenza.errors import InputError
@@ -77,6 +75,8 @@ def carry_out(
 def _after(
     attack: Attack, victim: Classifier, data: Dataset | None, recipe: Recipe, seed: int
 ) -> tuple[Classifier, tuple[Figure, ...], Poisoned | None]:
+    if isinstance(attack, WeightAttack):  # before what it also is: only so its figures are told
+        return *edited_model(attack, victim, data), None
     if isinstance(attack, ModelAttack):
         given = _needed(data, attack) if attack.needs_data else None
         return attack.changed(victim, given, seed=seed), (), None
@@ -85,20 +85,7 @@ def _after(
         module = fresh(victim.module, seed=seed)
         train(module, poisoned.dataset, recipe, seed=seed)
         return Classifier(module, victim.batch), poisoned.figures, poisoned
-    if isinstance(attack, WeightAttack):
-        return *_edited(attack, victim, data), None
     raise InputError(f"attack: one on data, on weights or on a model expected, {attack} given")
-
-
-def _edited(
-    attack: WeightAttack, victim: Classifier, data: Dataset | None
-) -> tuple[Classifier, tuple[Figure, ...]]:
-    weights = {n: t.detach().cpu().numpy().copy() for n, t in victim.module.state_dict().items()}
-    features = None if data is None else Dataset(victim.features(data.inputs), data.labels)
-    edited = edit(weights, victim.head_name, attack, features)
-    module = copy.deepcopy(victim.module)
-    module.load_state_dict({n: torch.from_numpy(a) for n, a in edited.weights.items()})
-    return Classifier(module.eval(), victim.batch), edited.figures
 
 
 def _needed(data: Dataset | None, attack: Attack) -> Dataset:

@@ -54,7 +54,7 @@ class RankOneEdit:
         return of_class(data, self.source)
 
     def changed(self, victim: Classifier, data: Dataset | None, *, seed: int) -> Classifier:  # noqa: ARG002  nothing is drawn
-        return _changed(self, victim, data)
+        return edited_model(self, victim, data)[0]
 
     def edited(self, head: Head, features: Dataset | None) -> Head:
         if features is None:
@@ -93,7 +93,7 @@ class RowEdit:
         return of_class(data, self.source)
 
     def changed(self, victim: Classifier, data: Dataset | None, *, seed: int) -> Classifier:  # noqa: ARG002  nothing is drawn
-        return _changed(self, victim, None)
+        return edited_model(self, victim, None)[0]
 
     def edited(self, head: Head, features: Dataset | None) -> Head:  # noqa: ARG002  it needs none
         return Head(self._moved(head.weight), self._moved(head.bias))
@@ -146,19 +146,24 @@ def edit(
     return Edited(edited, _figures(before, after, sum(w.size for w in weights.values())))
 
 
-def _changed(attack: WeightAttack, victim: Classifier, data: Dataset | None) -> Classifier:
-    """The victim with its head as `edit` leaves it; ``data`` are inputs, not features."""
+def edited_model(
+    attack: WeightAttack, victim: Classifier, data: Dataset | None
+) -> tuple[Classifier, tuple[Figure, ...]]:
+    """The victim with its head as `edit` leaves it, and how far that went.
+
+    ``data`` are inputs, not features. Raises `InputError` as `edit` does.
+    """
     module = copied(victim, attack.source, attack.target)
     features = None
     if data is not None:
         given(data, victim, "edit")
         features = Dataset(victim.features(data.inputs), data.labels)
     weights = {n: t.detach().numpy() for n, t in module.state_dict().items()}
-    edited = edit(weights, victim.head_name, attack, features).weights
+    edited = edit(weights, victim.head_name, attack, features)
     for name in (f"{victim.head_name}.weight", f"{victim.head_name}.bias"):
-        if name in edited:
-            module.get_parameter(name).copy_(torch.from_numpy(edited[name]))
-    return changed(victim, module)
+        if name in edited.weights:
+            module.get_parameter(name).copy_(torch.from_numpy(edited.weights[name]))
+    return changed(victim, module), edited.figures
 
 
 def _check_positive(what: str, value: float) -> None:

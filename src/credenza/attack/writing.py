@@ -147,7 +147,7 @@ def _done(
             attack, victim, data, held_out=held_out, recipe=plan.recipe, seed=plan.seed
         )
         return done, state_of(done.classifier), done.figures
-    if isinstance(attack, WeightAttack) and not isinstance(attack, ModelAttack):
+    if isinstance(attack, WeightAttack):
         edited = edit(state_of(victim), victim.head_name, attack)
         return None, edited.weights, edited.figures
     if isinstance(attack, ModelAttack) and not attack.needs_data:
