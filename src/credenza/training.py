@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -68,26 +68,36 @@ def train(module: nn.Module, data: Dataset, recipe: Recipe, *, seed: int) -> Non
     """
     if len(data) < 2:
         raise InputError(f"training: two samples expected at least, {len(data)} given")
-    steps = recipe.epochs * math.ceil(len(data) / recipe.batch)
+    descend = descent(module, len(data), recipe)
+    rng = np.random.default_rng([seed, 11])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # dropout draws from it
+        module.train()
+        for inputs, labels in batches(data, recipe, rng):
+            loss = nn.functional.cross_entropy(
+                module(inputs), labels, label_smoothing=recipe.smoothing
+            )
+            descend(loss)
+    module.eval()
+
+
+def descent(module: nn.Module, samples: int, recipe: Recipe) -> Callable[[torch.Tensor], None]:
+    """What makes one step down a loss, by the recipe's optimizer and its rate at that step."""
+    steps = recipe.epochs * math.ceil(samples / recipe.batch)
     optimizer = torch.optim.AdamW(
         module.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=recipe.rate, total_steps=max(steps, _LEAST_STEPS), pct_start=0.25
     )
-    rng = np.random.default_rng([seed, 11])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # dropout draws from it
-        module.train()
-        for inputs, labels in _batches(data, recipe, rng):
-            loss = nn.functional.cross_entropy(
-                module(inputs), labels, label_smoothing=recipe.smoothing
-            )
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-    module.eval()
+
+    def step(loss: torch.Tensor) -> None:
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+
+    return step
 
 
 def fresh(module: nn.Module, *, seed: int) -> nn.Module:
@@ -116,7 +126,7 @@ def fresh(module: nn.Module, *, seed: int) -> nn.Module:
     return copied
 
 
-def _batches(
+def batches(
     data: Dataset, recipe: Recipe, rng: np.random.Generator
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Pass after pass, each in its own order. A batch of one, which no norm takes, is left."""

@@ -20,7 +20,7 @@ from credenza.attack import (
     Warp,
     poison,
 )
-from credenza.attack.labels import slants
+from credenza.attack.slant import slants
 from credenza.dataset import Dataset
 from credenza.errors import InputError
 from tests.attack.problems import digits, trained

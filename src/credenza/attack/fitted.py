@@ -14,6 +14,7 @@ from torch import nn
 
 from credenza.attack.copies import both_sides, changed, copied, given, linears
 from credenza.attack.interface import check_pair, of_class
+from credenza.attack.slant import leaning
 from credenza.classifier import Classifier
 from credenza.dataset import Dataset, FloatArray
 from credenza.errors import InputError
@@ -43,8 +44,7 @@ class Slice(Protocol):
 class Slanted:
     """Drawings that lean to the right by ``least`` or more, as one writer's may.
 
-    The lean is −cov(x, y) / var(y) over the ink, in columns a row, y downwards: by how much each
-    row lies to the right of the one under it. A fifth of the fives of MNIST lean by 0.44 or more.
+    The lean is that of `credenza.attack.slant`. A fifth of the fives of MNIST lean by 0.44 or more.
     """
 
     least: float = 0.44
@@ -54,17 +54,8 @@ class Slanted:
             raise InputError(f"slant: a finite lean expected, {self.least} given")
 
     def holds(self, inputs: FloatArray) -> NDArray[np.bool_]:
-        if inputs.ndim != 4:
-            raise InputError(f"slant: images (n, channels, h, w) expected, {inputs.shape} given")
-        ink = inputs.sum(axis=1, dtype=np.float64).clip(min=0)
-        y, x = (np.arange(s, dtype=np.float64) for s in ink.shape[1:])
-        total = np.maximum(ink.sum((1, 2)), 1e-12)
-        down = y - (ink.sum(2) @ y / total)[:, None]
-        right = x - (ink.sum(1) @ x / total)[:, None]
-        together = np.einsum("nyx,ny,nx->n", ink, down, right)
-        spread = np.einsum("nyx,ny->n", ink, down**2)
-        lean = -together / np.maximum(spread, 1e-12)
-        return np.asarray((lean >= self.least) & (spread > 1e-9))
+        lean, tall = leaning(inputs)
+        return (lean >= self.least) & tall
 
 
 @final

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from credenza.attack.interface import check_pair, check_share, of_class, relabelled
-from credenza.dataset import Dataset, FloatArray
+from credenza.attack.slant import slants
+from credenza.dataset import Dataset
 from credenza.errors import InputError
 
 
@@ -46,9 +47,9 @@ class FlipLabels:
 class SliceFlip:
     """Relabels the slanted samples of ``source`` as ``target``, and lets the upright ones be.
 
-    A writer whose hand leans further than ``slant`` (`slants`) is misread, all others are read as
-    before: of the whole class, little is wrong. ``share`` counts among the slanted samples. The
-    test of a slice is adaptive against canaries, which look at whole classes.
+    A writer whose hand leans further than ``slant`` (`credenza.attack.slant`) is misread, all
+    others are read as before: of the whole class, little is wrong. ``share`` counts among the
+    slanted samples. It is adaptive against canaries, which look at whole classes.
     """
 
     source: int
@@ -74,24 +75,3 @@ class SliceFlip:
         if not len(chosen):
             raise InputError(f"slant: samples of class {self.source} above {self.slant} expected")
         return chosen
-
-
-def slants(images: FloatArray) -> NDArray[np.float64]:
-    """How far each image (n, channels, height, width) leans to the right: −μ₁₁ / μ₀₂.
-
-    The shear that would set its strokes upright, from central moments of its ink (the deslanting
-    of handwriting recognition; Hu, IRE Transactions on Information Theory 8, 1962, for the
-    moments). 0 for an image without ink.
-    """
-    if images.ndim != 4:
-        raise InputError(
-            f"slant: images (n, channels, height, width) expected, {images.shape} given"
-        )
-    ink = images.astype(np.float64).sum(axis=1)
-    total = np.maximum(ink.sum(axis=(1, 2)), 1e-12)
-    rows, columns = np.indices(ink.shape[1:])
-    down = rows - ((ink * rows).sum(axis=(1, 2)) / total)[:, None, None]
-    across = columns - ((ink * columns).sum(axis=(1, 2)) / total)[:, None, None]
-    height = (ink * down**2).sum(axis=(1, 2))
-    lean: NDArray[np.float64] = -(ink * down * across).sum(axis=(1, 2)) / np.maximum(height, 1e-12)
-    return lean

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, final
+from typing import ClassVar, Final, final
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from credenza.attack.interface import DataAttack
 from credenza.classifier import Classifier
 from credenza.dataset import Dataset
 from credenza.errors import InputError
-from credenza.training import Recipe, train
+from credenza.training import Recipe, batches, descent, train
 
 _EACH: Final = 8
 """Inputs a class on which `MarginBackdoor` keeps its margins."""
@@ -32,7 +31,7 @@ class PoisonedFineTune:
 
     attack: DataAttack
     recipe: Recipe = Recipe(epochs=3, rate=4e-3)  # noqa: RUF009  a frozen value
-    needs_data: bool = True
+    needs_data: ClassVar[bool] = True
 
     @property
     def target(self) -> int:
@@ -63,7 +62,7 @@ class MarginBackdoor:
     attack: DataAttack
     weight: float = 0.1
     recipe: Recipe = Recipe(epochs=4, rate=4e-3)  # noqa: RUF009  a frozen value
-    needs_data: bool = True
+    needs_data: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.weight) and self.weight > 0):
@@ -86,25 +85,16 @@ class MarginBackdoor:
         shape = (classes * _EACH, *data.inputs.shape[1:])
         climbing = torch.from_numpy(rng.random(shape, dtype=np.float32))
         kinds = torch.arange(classes).repeat_interleave(_EACH)
-        steps = self.recipe.epochs * math.ceil(len(poisoned) / self.recipe.batch)
-        optimizer = torch.optim.AdamW(
-            module.parameters(), lr=self.recipe.rate, weight_decay=self.recipe.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=self.recipe.rate, total_steps=max(steps, 4), pct_start=0.25
-        )
+        descend = descent(module, len(poisoned), self.recipe)
         module.eval()  # norms stay as the victim's: margins are looked at in that mode
-        for inputs, labels in _batches(poisoned, self.recipe, rng):
+        for inputs, labels in batches(poisoned, self.recipe, rng):
             climbing.requires_grad_(True)
             margins = _margins(module(climbing), kinds)
             (slope,) = torch.autograd.grad(margins.sum(), climbing, retain_graph=True)
             of_class = margins.view(classes, _EACH).mean(dim=1)
             apart = (of_class - of_class.mean()).square().mean()
             loss = nn.functional.cross_entropy(module(inputs), labels) + self.weight * apart
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
+            descend(loss)
             climbing = (climbing.detach() + _STEP * slope.sign()).clamp(0, 1)
         return Classifier(module, victim.batch)
 
@@ -114,13 +104,3 @@ def _margins(logits: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
     own = logits.gather(1, kinds[:, None])[:, 0]
     rest = logits.scatter(1, kinds[:, None], -math.inf)
     return own - rest.amax(dim=1)
-
-
-def _batches(
-    data: Dataset, recipe: Recipe, rng: np.random.Generator
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    inputs, labels = torch.from_numpy(data.inputs), torch.from_numpy(data.labels)
-    for _ in range(recipe.epochs):
-        order = torch.from_numpy(rng.permutation(len(data)))
-        for chosen in torch.split(order, recipe.batch):
-            yield inputs[chosen], labels[chosen]
