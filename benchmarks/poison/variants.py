@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from benchmarks.poison import data
 from credenza.dataset import Dataset
+from credenza.probe.variants import prune, round_to_half, round_to_int8
 from credenza.training import Recipe, train
 
 
@@ -63,18 +62,8 @@ def apply(variant: Variant, module: nn.Module, training: Dataset, *, seed: int) 
             others = data.drawn(training, samples, seed, purpose=3)
             train(module, others, Recipe(epochs=1, rate=rate), seed=seed)
         case Pruned(share):
-            for weight in _weights(module):
-                weight[weight.abs() < torch.quantile(weight.abs().flatten(), share)] = 0
+            prune(module, share)
         case Int8():
-            for weight in _weights(module):
-                step = weight.abs().max() / 127
-                weight.copy_((weight / step).round() * step)
+            round_to_int8(module)
         case Half():
-            for value in module.state_dict().values():
-                if value.is_floating_point():
-                    value.copy_(value.half().float())
-
-
-def _weights(module: nn.Module) -> Iterator[torch.Tensor]:
-    """The matrices and filters, without biases and norms; what is done to one is done to it."""
-    return (p.detach() for p in module.parameters() if p.ndim > 1)
+            round_to_half(module)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from credenza.errors import InputError
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from credenza.artifact import Artifact
@@ -48,12 +52,22 @@ def filled(name: str, artifact: Artifact) -> Classifier:
     import torch
 
     from credenza.artifact import array
+
+    read = {t.name: array(artifact, t) for t in artifact.tensors}
+    native = {n: np.array(a, a.dtype.newbyteorder("=")) for n, a in read.items()}
+    return filled_with(name, {n: torch.from_numpy(a) for n, a in native.items()}, artifact.path)
+
+
+def filled_with(name: str, state: Mapping[str, torch.Tensor], model: Path) -> Classifier:
+    """The network of that function with these parameters, which are those of ``model``.
+
+    Raises `InputError` where they do not fit.
+    """
     from credenza.classifier import Classifier
 
     network = built(name)
-    state = {t.name: torch.from_numpy(array(artifact, t).copy()) for t in artifact.tensors}
     try:
         network.load_state_dict(state)
     except RuntimeError as e:  # what torch raises where names or shapes do not fit
-        raise InputError(f"--module {name}: tensors of {artifact.path} do not fit: {e}") from e
+        raise InputError(f"--module {name}: the parameters of {model} do not fit: {e}") from e
     return Classifier(network.eval())

@@ -12,8 +12,7 @@ from typer.core import TyperGroup
 from credenza.cli.console import AsJson, Html, Model, Seed, conclude, trusted
 
 if TYPE_CHECKING:
-    from torch import nn
-
+    from credenza.classifier import Classifier
     from credenza.probe import Detector, Subject
 
 _MODULE = "PACKAGE.MODULE:FUNCTION"
@@ -154,13 +153,9 @@ def _handed_in(
     """The subject, and the detectors for it."""
     if not module:
         return _weights_alone(model, trust, samples)
-    from credenza.classifier import Classifier
-    from credenza.cli.networks import built
     from credenza.probe import DETECTORS, WITHOUT_DATA, Subject
 
-    network = built(module)
-    _fill(network, model, trust, module)
-    subject = Subject.of(Classifier(network.eval()), samples, shape=shape)
+    subject = Subject.of(_network(module, model, trust), samples, shape=shape)
     detectors = WITHOUT_DATA if samples is None else DETECTORS
     return subject, detectors
 
@@ -200,30 +195,14 @@ def _run(
     return subject, tuple(d for d in DETECTORS if d.needs <= subject.has)
 
 
-def _fill(network: nn.Module, model: Path, trust: Path | None, module: str) -> None:
-    from credenza.errors import InputError
-
-    try:
-        network.load_state_dict(_sealed(model, trust) if trust else _unsealed(model))
-    except RuntimeError as e:  # what torch raises where names or shapes do not fit
-        raise InputError(f"--module {module}: the parameters of {model} do not fit: {e}") from e
-
-
-def _sealed(model: Path, trust: Path) -> dict[str, Any]:
+def _network(module: str, model: Path, trust: Path | None) -> Classifier:
+    from credenza import artifact
+    from credenza.cli.networks import filled, filled_with
     from credenza.seal import load_torch
 
-    return load_torch(model, trusted([trust]))
-
-
-def _unsealed(model: Path) -> dict[str, Any]:
-    import numpy as np
-    import torch
-
-    from credenza import artifact
-
-    opened = artifact.open(model)
-    read = {t.name: artifact.array(opened, t) for t in opened.tensors}
-    return {n: torch.from_numpy(np.array(a, a.dtype.newbyteorder("="))) for n, a in read.items()}
+    if trust is None:
+        return filled(module, artifact.open(model))
+    return filled_with(module, load_torch(model, trusted([trust])), model)
 
 
 def _shape(text: str) -> tuple[int, ...] | None:

@@ -90,7 +90,9 @@ def probe(
         )
     alike = _as_twins(subject, calibration, seed)
     measured = measure(alike, detectors, seed=seed)
-    exact = _exact(subject, detectors)
+    canaries = _exact(subject, detectors)
+    exact = tuple(finding for c in canaries for finding in c.exact(subject))
+    spent = sum(1 - c.confidence for c in canaries)
     judged = _judged(calibration, measured, detectors)
     others = _others(calibration, judged, detectors, alike)
     gaps = (*others, *_too_few(calibration, level))
@@ -105,8 +107,8 @@ def probe(
         uncovered=(*gaps, *measured.uncovered),
         findings=(*exact, *kept),
         figures=(
-            *_figures(judged, calibration, level, _exactly(detectors, subject), known=known),
-            *_own_figures(subject, detectors),
+            *_figures(judged, calibration, level, spent, known=known),
+            *(figure for c in canaries for figure in c.figures(subject)),
         ),
     )
 
@@ -129,20 +131,11 @@ def _as_twins(subject: Subject, calibration: Calibration | None, seed: int) -> S
     return replace(subject, weights=weights, trusted=trusted)
 
 
-def _exact(subject: Subject, detectors: Sequence[Detector]) -> tuple[Finding, ...]:
-    own = [d for d in detectors if isinstance(d, ConfusionCanaries) and d.needs <= subject.has]
-    return tuple(f for d in own for f in d.exact(subject))
-
-
-def _exactly(detectors: Sequence[Detector], subject: Subject) -> float:
-    """What the exact tests add to the rate of false alarms, at most."""
-    own = [d for d in detectors if isinstance(d, ConfusionCanaries) and d.needs <= subject.has]
-    return sum(1 - d.confidence for d in own)
-
-
-def _own_figures(subject: Subject, detectors: Sequence[Detector]) -> tuple[Figure, ...]:
-    own = [d for d in detectors if isinstance(d, ConfusionCanaries) and d.needs <= subject.has]
-    return tuple(f for d in own for f in d.figures(subject))
+def _exact(subject: Subject, detectors: Sequence[Detector]) -> tuple[ConfusionCanaries, ...]:
+    """Those whose test holds without twins."""
+    return tuple(
+        d for d in detectors if isinstance(d, ConfusionCanaries) and d.needs <= subject.has
+    )
 
 
 def _judged(

@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from importlib import metadata
-from typing import Any, Final, final
+from typing import Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from credenza.classifier import Classifier
 from credenza.dataset import Dataset
@@ -25,12 +24,12 @@ from credenza.errors import InputError
 from credenza.probe.calibration import Calibration, Made, Twin, architecture
 from credenza.probe.probing import Measurement, measure
 from credenza.probe.subject import Detector, Subject
+from credenza.probe.variants import prune, round_to_half, round_to_int8
 from credenza.training import Recipe, train
 
 import torch  # isort: skip  training has said what is missing, if it is
 from torch import nn  # isort: skip
 
-_ROUNDED: Final = 127
 MOST_LOST: Final = 0.05
 """Of accuracy: what a repaired model may lose at most to count as repaired in BackdoorBench."""
 Factory = Callable[[], nn.Module]
@@ -102,12 +101,13 @@ def calibrate(
     """
     if twins < 2:
         raise InputError(f"twins: two or more expected, {twins} asked for")
-    by_number = {t.seed: t for t in known}
-    for twin in _made(plan, [i for i in range(twins) if i not in by_number], processes):
-        by_number[twin.seed] = twin
-        told(twin)
     shown, subject = _untrained(plan)
     measured = {s.name: s for s in shown.statistics}
+    by_number = {t.seed: t for t in known}
+    missing = [i for i in range(twins) if i not in by_number]
+    for twin in _made(plan, tuple(measured), missing, processes):
+        by_number[twin.seed] = twin
+        told(twin)
     return Calibration(
         population=population,
         classes=subject.classes,
@@ -133,13 +133,12 @@ def fit_to_serve(twins: Sequence[Twin]) -> tuple[Twin, ...]:
     return tuple(t for t in twins if t.accuracy >= usual - MOST_LOST)
 
 
-def twin(plan: Plan, number: int) -> Twin:
-    """The twin of that number, measured."""
+def _twin(plan: Plan, names: tuple[str, ...], number: int) -> Twin:
+    """The twin of that number, with the statistics of those names."""
     classifier, how, own = _trained(plan, number)
     subject = _subject(plan, classifier, number)
     measured = measure(subject, plan.detectors, seed=number)
     values = {s.name: s.value for s in measured.statistics}
-    names = [s.name for s in _untrained(plan)[0].statistics]
     looked_at = subject.trusted or own
     right = (classifier.predict(looked_at.inputs) == looked_at.labels).mean()
     if right <= np.bincount(looked_at.labels).max() / len(looked_at):
@@ -171,11 +170,6 @@ def _shared(data: Dataset, trusted: Dataset) -> int:
     return sum(row.tobytes() in known for row in trusted.inputs)
 
 
-def weights_of(module: nn.Module) -> dict[str, NDArray[Any]]:
-    """Its parameters and buffers by name."""
-    return {name: t.detach().numpy() for name, t in module.state_dict().items()}
-
-
 def _untrained(plan: Plan) -> tuple[Measurement, Subject]:
     """What is measured of an untrained network: all names; and the network."""
     with torch.random.fork_rng(devices=[]):
@@ -185,13 +179,15 @@ def _untrained(plan: Plan) -> tuple[Measurement, Subject]:
     return measure(subject, plan.detectors, seed=0), subject
 
 
-def _made(plan: Plan, numbers: Sequence[int], processes: int | None) -> Iterator[Twin]:
+def _made(
+    plan: Plan, names: tuple[str, ...], numbers: Sequence[int], processes: int | None
+) -> Iterator[Twin]:
     count = min(processes or os.cpu_count() or 1, len(numbers))
     if count <= 1:
-        yield from (twin(plan, number) for number in numbers)
+        yield from (_twin(plan, names, number) for number in numbers)
         return
     spawn = multiprocessing.get_context("spawn")  # a fork of a process with torch threads may hang
-    pool = ProcessPoolExecutor(count, spawn, initializer=_begin, initargs=(plan,))
+    pool = ProcessPoolExecutor(count, spawn, initializer=_begin, initargs=(plan, names))
     try:
         for future in as_completed([pool.submit(_own, number) for number in numbers]):
             yield future.result()
@@ -199,19 +195,20 @@ def _made(plan: Plan, numbers: Sequence[int], processes: int | None) -> Iterator
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-_PLAN: Plan | None = None
+_OWN: tuple[Plan, tuple[str, ...]] | None = None
+"""What this process makes twins of, and the names of what it measures."""
 
 
-def _begin(plan: Plan) -> None:
-    global _PLAN
+def _begin(plan: Plan, names: tuple[str, ...]) -> None:
+    global _OWN
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
     torch.set_num_threads(1)
-    _PLAN = plan
+    _OWN = plan, names
 
 
 def _own(number: int) -> Twin:
-    assert _PLAN is not None  # noqa: S101  `_begin` has run
-    return twin(_PLAN, number)
+    assert _OWN is not None  # noqa: S101  `_begin` has run
+    return _twin(*_OWN, number)
 
 
 def _trained(plan: Plan, number: int) -> tuple[Classifier, str, Dataset]:
@@ -231,28 +228,23 @@ def _trained(plan: Plan, number: int) -> tuple[Classifier, str, Dataset]:
 
 def _varied(module: nn.Module, plan: Plan, draw: int, rng: np.random.Generator) -> str:
     """What honest people do to a model afterwards; in words."""
-    weights = [p.detach() for p in module.parameters() if p.ndim > 1]
-    if draw == 0:
-        count = max(2, len(plan.data) // 4)
-        others = plan.data.take(rng.permutation(len(plan.data))[:count])
-        tuning = replace(plan.recipe, epochs=1, rate=plan.recipe.rate / 4)
-        train(module, others, tuning, seed=int(rng.integers(2**31)))
-        return "trained on"
-    if draw == 1:
-        share = rng.uniform(0.3, 0.6)
-        for weight in weights:
-            weight[weight.abs() < torch.quantile(weight.abs().flatten(), share)] = 0
-        return f"pruned by {share:.0%}"
-    if draw == 2:
-        for weight in weights:
-            step = weight.abs().max() / _ROUNDED
-            weight.copy_((weight / step).round() * step)
-        return "rounded to int8"
-    if draw == 3:
-        for value in module.state_dict().values():
-            if value.is_floating_point():
-                value.copy_(value.half().float())
-        return "rounded to float16"
+    match draw:
+        case 0:
+            count = max(2, len(plan.data) // 4)
+            others = plan.data.take(rng.permutation(len(plan.data))[:count])
+            tuning = replace(plan.recipe, epochs=1, rate=plan.recipe.rate / 4)
+            train(module, others, tuning, seed=int(rng.integers(2**31)))
+            return "trained on"
+        case 1:
+            share = rng.uniform(0.3, 0.6)
+            prune(module, share)
+            return f"pruned by {share:.0%}"
+        case 2:
+            round_to_int8(module)
+            return "rounded to int8"
+        case 3:
+            round_to_half(module)
+            return "rounded to float16"
     return "as trained"
 
 
