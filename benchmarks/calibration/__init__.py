@@ -25,6 +25,7 @@ from credenza.cheques.digits import SMALL, UnavailableError
 from credenza.files import write_whole
 from credenza.findings import Report
 from credenza.probe import DETECTORS, Calibration, Plan, Subject, Twin, calibrate, made_here, probe
+from credenza.probe.twins import MOST_LOST
 from credenza.rates import interval
 from credenza.training import Recipe
 
@@ -33,7 +34,8 @@ TWINS: Final = 40
 TRUSTED: Final = 1000
 POPULATION: Final = (
     f"{TWINS} cheque readers (credenza.cheques.reader), each trained on 80 % of MNIST with a seed "
-    "of its own, for 300 or 600 steps; half of them trained on, pruned or rounded afterwards"
+    "of its own, for 300 or 600 steps; half of them trained on, pruned or rounded afterwards; less "
+    f"those that read {MOST_LOST:.0%} worse than most"
 )
 SEED: Final = 7_100_000
 """Of twins; held-out readers have the hundred thousand after it, attacked ones the next."""

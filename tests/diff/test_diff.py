@@ -123,14 +123,31 @@ def test_honest_changes_are_no_edits(
     most: Severity,
 ) -> None:
     p = problem(name)
+    parts = _parts(_compared(tmp_path, weights(p.classifier), change(p)))
+    assert parts
+    assert {f.rule for f in parts} <= rules
+    assert max(f.severity for f in parts) <= most
+
+
+_UNSURE = pytest.mark.xfail(
+    strict=True, reason="weights that mostly grew lie below the calibrated share of turning"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "most"),
+    [
+        pytest.param(name, change, most, marks=_UNSURE if (name, i) == ("softmax", 2) else ())
+        for name in NETWORKS
+        for i, (change, _, most) in enumerate(HONEST)
+    ],
+)
+def test_the_verdict_on_an_honest_change_weighs_no_more(
+    tmp_path: Path, name: str, change: Callable[[Problem], State], most: Severity
+) -> None:
+    p = problem(name)
     report = _compared(tmp_path, weights(p.classifier), change(p))
-    assert report.findings
-    assert {f.rule for f in _parts(report)} <= rules
     assert report.worst is not None
-    if name == "softmax" and most is Severity.LOW and report.worst is Severity.MEDIUM:
-        pytest.xfail(
-            "a long fine-tune of one layer alone is named none of the kinds that are known"
-        )
     assert report.worst <= most
 
 

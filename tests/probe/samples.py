@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +11,7 @@ from torch import nn
 
 from credenza.classifier import Classifier
 from credenza.dataset import Dataset
-from credenza.probe import Calibration, Made, Subject, Twin
+from credenza.probe import Subject
 
 
 @functools.cache
@@ -85,25 +83,3 @@ def subject(classifier: Classifier, trusted: Dataset) -> Subject:
     classes = classifier.logits(trusted.inputs[:1]).shape[1]
     shape = trusted.inputs.shape[1:]
     return Subject(classes=classes, shape=shape, classifier=classifier, trusted=trusted)
-
-
-def twins_of(rows: Sequence[Sequence[float | None]], **given: Any) -> Calibration:
-    """Twins that a test made up, with a statistic a column: ``a``, ``b`` and so on."""
-    width = len(rows[0])
-    settings: dict[str, Any] = {
-        "population": "models that a test made up",
-        "classes": 10,
-        "architecture": (),
-        "trusted": 0,
-        "detectors": (),
-        "recipe": "made up",
-        "made": Made(on="2026-11-24", machine="none", versions={}),
-        "names": tuple("abcdefgh"[:width]),
-        "two_sided": (False,) * width,
-        "families": ("",) * width,
-    }
-    twins = tuple(
-        Twin(seed=i, recipe="made up", accuracy=1.0, statistics=tuple(row))
-        for i, row in enumerate(rows)
-    )
-    return Calibration(**(settings | {"twins": twins} | given))

@@ -6,14 +6,11 @@ import functools
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
 import credenza
 from credenza.classifier import Classifier
-from credenza.dataset import Dataset
-from credenza.errors import InputError
 from credenza.findings import Severity
 from credenza.probe import (
     Calibration,
@@ -27,7 +24,7 @@ from credenza.probe import (
     made_here,
 )
 from credenza.training import Recipe
-from tests.probe.samples import Fixed, constant, digits, trained
+from tests.probe.samples import digits, trained
 
 TRAINING, TRUSTED = digits()
 QUICK = (
@@ -116,57 +113,6 @@ def test_the_same_plan_makes_the_same_twins_and_goes_on_where_it_ended() -> None
     )
     assert len(told) == 1
     assert again.twins == twins().twins[:3]
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_numbers_that_are_not_finite_are_the_finding(value: float) -> None:
-    report = credenza.probe(Subject.of(constant(value), TRUSTED), QUICK, seed=0)
-    assert [f.rule for f in report.findings] == ["probe.not-finite"]
-    assert len(report.uncovered) == len(QUICK)
-
-
-def test_a_parameter_that_is_not_finite_is_the_finding() -> None:
-    module = network()
-    with torch.no_grad():
-        next(module.parameters())[0, 0] = float("nan")
-    report = credenza.probe(Subject.of(Classifier(module), TRUSTED), QUICK, seed=0)
-    assert [f.rule for f in report.findings] == ["probe.not-finite"]
-    assert report.findings[0].where.tensor == "1.weight"
-
-
-@pytest.mark.parametrize("classifier", [Classifier(network()), constant(9.0)], ids=["new", "fixed"])
-def test_a_model_that_guesses_is_not_passed_over(classifier: Classifier) -> None:
-    report = credenza.probe(Subject.of(classifier, TRUSTED), QUICK, seed=0)
-    assert report.findings
-    assert report.worst is not None
-    assert report.worst >= Severity.HIGH
-
-
-@pytest.mark.parametrize(
-    ("classifier", "trusted", "says"),
-    [
-        (trained(), TRUSTED.take(np.arange(0)), "expected"),
-        (trained(), Dataset(TRUSTED.inputs * np.float32(np.nan), TRUSTED.labels), "finite inputs"),
-        (trained(), Dataset(TRUSTED.inputs[:, :, 1:], TRUSTED.labels), "cannot read inputs"),
-        (trained(), Dataset(TRUSTED.inputs, TRUSTED.labels + 1), "labels 0 to 9 expected, 1 to 10"),
-        (trained(), TRUSTED.take(TRUSTED.labels != 7), "class 7 has none"),
-        (trained(), TRUSTED.take(np.arange(10)), "class . has none"),
-        (Classifier(Fixed([[1.0]] * 2000)), TRUSTED, "2 classes"),
-    ],
-)
-def test_what_cannot_be_judged_is_refused(
-    classifier: Classifier, trusted: Dataset, says: str
-) -> None:
-    with pytest.raises(InputError, match=says):
-        credenza.probe(Subject.of(classifier, trusted), QUICK, seed=0)
-
-
-def test_no_detectors_and_no_such_level_are_refused() -> None:
-    subject = Subject.of(trained(), TRUSTED)
-    with pytest.raises(InputError, match="no detectors"):
-        credenza.probe(subject, (), seed=0)
-    with pytest.raises(InputError, match="level"):
-        credenza.probe(subject, QUICK, seed=0, level=0.0)
 
 
 def test_weights_alone_are_looked_at_without_torch(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def run(
 ) -> None:
     """Train, measure, and write ``out``; say on stderr how far it is."""
     from credenza.probe import DETECTORS, WITHOUT_DATA, Plan, calibrate, made_here
+    from credenza.probe.twins import MOST_LOST
 
     if out.exists():
         raise InputError(f"{out} exists already, and is kept")
@@ -66,10 +67,11 @@ def run(
         left = (time.monotonic() - started) / done[0] * (twins - len(known) - done[0])
         note(f"twin {len(known) + done[0]} of {twins} ({twin.recipe}), {left / 60:.1f} min left")
 
+    less = f", less those that read {MOST_LOST:.0%} worse than most"
     calibration = calibrate(
         plan,
         twins,
-        population=f"{twins} clean twins of {named}, trained on {data.name}",
+        population=f"{twins} clean twins of {named}, trained on {data.name}{less}",
         made=made_here(),
         known=known,
         processes=processes,

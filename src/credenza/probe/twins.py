@@ -95,7 +95,8 @@ def calibrate(
     """Train ``twins`` clean models and measure them, on all cores unless ``processes`` says less.
 
     ``known`` twins, of an earlier run with the same plan, are not made again. ``told`` is called
-    with each twin as it comes, in this process: what it keeps, the next run can begin with.
+    with each twin as it comes, in this process: what it keeps, the next run can begin with. Those
+    that are not `fit_to_serve` are made, told, and left out of the calibration.
 
     Raises `InputError` for fewer than two twins, and as training and the detectors do.
     """
