@@ -28,6 +28,8 @@ BLOCKS: Final = 3
 SYMBOLS: Final = 256
 READERS: Final = tuple(NETWORKS)
 DECODER: Final = "decoder"
+LINEAR: Final = "linear"
+"""A reader of one layer: what it is trained on with mostly makes its weights larger."""
 
 _TRAINED_ON: Final = 8000
 _CONTEXT: Final = 48
@@ -107,6 +109,8 @@ def build(name: str, seed: int) -> nn.Module:
     """An untrained network of that architecture."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        if name == LINEAR:
+            return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
         return Decoder() if name == DECODER else NETWORKS[name](1.0)
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from benchmarks.diff.bases import (
     DECODER,
+    LINEAR,
     READERS,
     State,
     base,
@@ -181,7 +182,7 @@ def _sparse(t: torch.Tensor, way: str, share: float, every: torch.Tensor) -> tor
 
 
 def _tuned(draw: Draw) -> Made:
-    name = draw.name()
+    name = draw.name(*READERS, DECODER, LINEAR)
     module = draw.module(name)
     tuned = copy.deepcopy(module)
     only_head = bool(draw.rng.random() < 0.15)
