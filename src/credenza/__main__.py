@@ -14,7 +14,7 @@ def main() -> None:
 
     A command makes values that refer to no cycles and ends soon, so cycles are looked for after
     so many objects that are left: every 700, as Python does, and once more at the end, they
-    take a fifth of the time of a scan.
+    took 14 to 17 % of the time of scanning one large file.
     """
     gc.set_threshold(_MANY, 20, 20)
     atexit.register(gc.freeze)

@@ -316,10 +316,6 @@ class Uses:
         return ""
 
 
-def _has_pairs(kwargs: Value) -> bool:
-    return not isinstance(kwargs, Dict) or bool(kwargs.pairs)
-
-
 def _class_of(persistent: Persistent) -> Value:
     """The class that torch's stacked format keeps with its source: ``('module', class, …)``."""
     parts = persistent.id.items if isinstance(persistent.id, Tuple) else ()
